@@ -119,8 +119,7 @@ void rwd_arena_rewind(struct rwd_arena *arena, struct rwd_arena_mark mark)
 {
     arena->current = mark.chunk;
     if (mark.chunk != NULL) {
-        ASAN_POISON_MEMORY_REGION(
-            mark.chunk->data + mark.used, mark.chunk->capacity - mark.used);
+        ASAN_POISON_MEMORY_REGION(mark.chunk->data + mark.used, mark.chunk->capacity - mark.used);
         mark.chunk->used = mark.used;
     }
 }

@@ -1,8 +1,8 @@
 /*
  * arena: memory for one batch, freed at a stroke.
  *
- * Bounded: past its limit alloc answers NULL, which the caller turns into RWD_LIMIT; it never aborts.
- * Chunks are kept over a reset, so a recycled batch allocates nothing.
+ * Bounded: past its limit alloc answers NULL, which the caller turns into RWD_LIMIT; it never
+ * aborts. Chunks are kept over a reset, so a recycled batch allocates nothing.
  *
  * Threads:   the arena belongs to whoever owns the batch.
  * Ownership: memory is borrowed until reset, or until rewind to a mark taken before it.

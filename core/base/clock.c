@@ -107,7 +107,8 @@ bool rwd_time_parse(struct rwd_text text, int64_t *time_ms)
     if (!parse_offset(at + next, text.size - next, &offset_minutes)) {
         return false;
     }
-    int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    int64_t seconds =
+        days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     *time_ms = (seconds - offset_minutes * 60) * 1000 + milliseconds;
     return *time_ms >= 0;
 }

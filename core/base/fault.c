@@ -58,8 +58,8 @@ static bool due(const char *name, bool kills)
         if (fault->kills == kills && strcmp(fault->name, name) == 0) {
             (void)pthread_mutex_lock(&mutex);
             fault->passed++;
-            is_due |= fault->passed == fault->nth ||
-                      (fault->from_then_on && fault->passed > fault->nth);
+            is_due |=
+                fault->passed == fault->nth || (fault->from_then_on && fault->passed > fault->nth);
             (void)pthread_mutex_unlock(&mutex);
         }
     }

@@ -1,7 +1,8 @@
 /*
  * histogram: how long things took, in log-linear buckets (16 to an octave: within 6 %).
  *
- * Threads: one writer, its owner; any thread may read at any time and sees a slightly older picture.
+ * Threads: one writer, its owner; any thread may read at any time and sees a slightly older
+ * picture.
  */
 #ifndef RWD_BASE_HISTOGRAM_H
 #define RWD_BASE_HISTOGRAM_H

@@ -3,10 +3,11 @@
  *
  *     rwd_log(RWD_LOG_WARN, "dispatcher", "endpoint=%s msg=\"breaker open\" failures=%u", ...);
  * gives
- *     ts=2025-11-01T10:00:00.123Z level=warn module=dispatcher endpoint=wallet msg="breaker open" ...
+ *     ts=2025-11-01T10:00:00.123Z level=warn module=dispatcher endpoint=wallet msg="breaker open"
+ * ...
  *
- * A call site that would print more than 10 lines a second is silenced until the second is over; its
- * next line says suppressed=N. No secrets and no full payloads go in here.
+ * A call site that would print more than 10 lines a second is silenced until the second is over;
+ * its next line says suppressed=N. No secrets and no full payloads go in here.
  */
 #ifndef RWD_BASE_LOG_H
 #define RWD_BASE_LOG_H

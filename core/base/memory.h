@@ -1,6 +1,6 @@
 /*
- * memory: the heap, in one place. Running out of it aborts here, so no caller tests for NULL; a size
- * that comes from outside is checked against a limit by its reader before it gets here.
+ * memory: the heap, in one place. Running out of it aborts here, so no caller tests for NULL; a
+ * size that comes from outside is checked against a limit by its reader before it gets here.
  */
 #ifndef RWD_BASE_MEMORY_H
 #define RWD_BASE_MEMORY_H

@@ -1,9 +1,10 @@
 /*
  * status: what a fallible call answers, and the words that go with it.
  *
- * Each status tells the caller what to do, so a caller rarely needs the text: INVALID fix the input,
- * NOT_FOUND ignore or create, CONFLICT look again, LIMIT shrink, BUSY slow the source and retry,
- * TIMEOUT and UNAVAILABLE retry later, DENIED stop, SCRIPT blame the rule, CORRUPT raise the alarm.
+ * Each status tells the caller what to do, so a caller rarely needs the text: INVALID fix the
+ * input, NOT_FOUND ignore or create, CONFLICT look again, LIMIT shrink, BUSY slow the source and
+ * retry, TIMEOUT and UNAVAILABLE retry later, DENIED stop, SCRIPT blame the rule, CORRUPT raise the
+ * alarm.
  *
  * Threads: an rwd_error is fixed-size and caller-owned; it is copied with a batch, never shared.
  */
@@ -37,8 +38,8 @@ struct rwd_error {
 /* "not_found" for RWD_NOT_FOUND and so on; never NULL. */
 const char *rwd_status_name(enum rwd_status status);
 
-/* Writes the text (cut to fit; error may be NULL) and returns status, so that a failure is one line:
- *     return rwd_fail(error, RWD_LIMIT, "body is %zu bytes, limit is %zu", size, limit); */
+/* Writes the text (cut to fit; error may be NULL) and returns status, so that a failure is one
+ * line: return rwd_fail(error, RWD_LIMIT, "body is %zu bytes, limit is %zu", size, limit); */
 enum rwd_status rwd_fail(struct rwd_error *error, enum rwd_status status, const char *format, ...)
     RWD_PRINTF(3, 4);
 

@@ -1,8 +1,9 @@
 /*
  * text: a borrowed slice of bytes, and a buffer that grows.
  *
- * A slice owns nothing and need not end in NUL; who hands it out says until when it is good. A buffer
- * owns its bytes; it grows through rwd_grow, so what is put into it must be bounded by its caller.
+ * A slice owns nothing and need not end in NUL; who hands it out says until when it is good. A
+ * buffer owns its bytes; it grows through rwd_grow, so what is put into it must be bounded by its
+ * caller.
  */
 #ifndef RWD_BASE_TEXT_H
 #define RWD_BASE_TEXT_H

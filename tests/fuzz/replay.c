@@ -1,7 +1,7 @@
 /*
  * replay: runs a fuzz target over every file of a folder, so that a kept corpus is a normal test in
- * builds without libFuzzer. Each file is also cut at every length up to 64 and at eight places past it:
- * torn input is where readers slip.
+ * builds without libFuzzer. Each file is also cut at every length up to 64 and at eight places past
+ * it: torn input is where readers slip.
  */
 #include <dirent.h>
 #include <stdint.h>

@@ -1,0 +1,48 @@
+/*
+ * money: int64 minor units and an ISO 4217 code; never a float.
+ *
+ * On the wire an amount is a JSON number or a decimal string; its text is read digit by digit. An
+ * amount finer than the currency's minor unit, or one that does not fit, is refused, never rounded.
+ */
+#ifndef RWD_DOMAIN_MONEY_H
+#define RWD_DOMAIN_MONEY_H
+
+#include "base/text.h"
+
+#include <stdint.h>
+
+struct rwd_currency {
+    char code[4];
+};
+
+struct rwd_money {
+    int64_t minor;
+    struct rwd_currency currency;
+};
+
+enum { RWD_MONEY_TEXT_SIZE = 32 };
+
+/* "EUR" -> EUR. INVALID: not an active ISO 4217 code (table of 2025). */
+RWD_MUST_USE enum rwd_status rwd_currency_parse(
+    struct rwd_text code, struct rwd_currency *currency);
+/* Digits behind the point: 2 for EUR, 0 for JPY, 3 for KWD. */
+unsigned rwd_currency_exponent(struct rwd_currency currency);
+static inline bool rwd_currency_equal(struct rwd_currency a, struct rwd_currency b)
+{
+    return a.code[0] == b.code[0] && a.code[1] == b.code[1] && a.code[2] == b.code[2];
+}
+
+/* Plain decimal text ("2", "-0.5", "2.00", "1e2" too, as JSON allows it) -> minor units. INVALID:
+ * not decimal, or finer than the minor unit (trailing zeros are fine); LIMIT: does not fit int64.
+ */
+RWD_MUST_USE enum rwd_status rwd_money_parse(
+    struct rwd_text decimal, struct rwd_currency currency, int64_t *minor);
+/* 200 EUR minor -> "2.00". */
+void rwd_money_format(int64_t minor, struct rwd_currency currency, char out[RWD_MONEY_TEXT_SIZE]);
+
+/* Decimal text -> value x 10^scale, cut towards zero past the scale; saturates at the ends of
+ * int64. INVALID: not decimal. For sums that must not depend on their order. */
+RWD_MUST_USE enum rwd_status rwd_decimal_scaled(
+    struct rwd_text decimal, unsigned scale, int64_t *value);
+
+#endif
