@@ -1,0 +1,134 @@
+/*
+ * journal: the truth. One append-only file of records, checksummed, hash-chained, synced.
+ *
+ * Everything rewardd must not forget is a record here before anyone is told "accepted"; all tables
+ * are projections of it. The journal knows frames, not meanings: what a record's body says is its
+ * writer's.
+ *
+ * On disk: <dir>/<base position, 16 hex digits>.journal, each a segment of fixed, preallocated
+ * size. segment header (64 bytes): magic, format version, flags, segment size, base position, first
+ * sequence, created, the chain's hash before the first record, CRC-32C of all that. record: header
+ * (see struct rwd_record_header, 48 bytes on disk), body, padding to 8 bytes. seal:   a record of
+ * type RWD_RECORD_SEAL; its body is the chain's hash: SHA-256 over the hash before and every byte
+ * since the last seal. A commit is a run of records closed by one seal and made durable by one
+ * fdatasync. What follows the last good seal was never promised to anyone. A position is a byte
+ * offset over all segments: base position + offset in the file. Positions order records as written;
+ * sequences (given by the engine) order what happened to one player.
+ *
+ * Threads:   a writer belongs to the journal thread. Readers are independent and may follow a live
+ *            journal from any thread or process: they see whole commits only.
+ * Errors:    a failed write or sync is final: the writer refuses everything from then on and the
+ * process must stop (never retry an fsync). A full disk is met when a segment is prepared, before
+ *            anything is decided: UNAVAILABLE from rwd_journal_prepare, and it may be called again.
+ */
+#ifndef RWD_JOURNAL_JOURNAL_H
+#define RWD_JOURNAL_JOURNAL_H
+
+#include "base/digest.h"
+
+enum rwd_record_type {
+    RWD_RECORD_SEAL = 1,
+    RWD_RECORD_EVENT = 2, /* an accepted event and its decision */
+    RWD_RECORD_TASK = 3,  /* a command on a reward task: claim, result, approve, reject, tick */
+    RWD_RECORD_DEAD_LETTER = 4, /* a refused event with its raw body */
+    RWD_RECORD_DEAD_LETTER_CHANGE = 5,
+    RWD_RECORD_BUDGET = 6,
+    RWD_RECORD_RULE = 7,     /* a rule version: registered, activated, retired, suspended */
+    RWD_RECORD_RULEBOOK = 8, /* the set of versions in force from here on */
+};
+
+enum {
+    RWD_RECORD_BODY_SIZE_MAX = 1 << 20,
+    RWD_JOURNAL_CHAIN_SIZE = RWD_SHA256_SIZE,
+};
+
+/* Sealed bodies (encrypted per user, so that erasure is the loss of a key) come later; their place
+ * in the format is kept: flag and key id are there from the first version on. */
+enum { RWD_RECORD_FLAG_ENCRYPTED = 1 };
+
+struct rwd_record {
+    uint8_t type;
+    uint8_t flags;
+    uint32_t key_id;
+    uint64_t sequence;
+    int64_t time_ms;
+    uint64_t user_fingerprint;  /* 0: no user */
+    uint64_t event_fingerprint; /* 0: no event */
+    struct rwd_text body;
+    uint64_t position; /* filled in by append and by readers */
+    uint32_t crc;      /* as stored; by readers */
+    uint32_t size_on_disk;
+};
+
+struct rwd_journal_options {
+    const char *dir;
+    uint64_t segment_size; /* of new segments; default 256 MiB, at least 1 MiB */
+};
+
+struct rwd_journal_writer;
+
+/* Opens or makes the journal, finds the end behind the last good seal, cuts a torn tail (zeroes it,
+ * and says so in the log) and locks the folder against a second writer (CONFLICT). CORRUPT: damage
+ * before the last seal; error names file, position and what to do. UNAVAILABLE: folder or disk; */
+RWD_MUST_USE enum rwd_status rwd_journal_open(const struct rwd_journal_options *options,
+    struct rwd_journal_writer **writer, struct rwd_error *error);
+/* Without a commit. */
+void rwd_journal_close(struct rwd_journal_writer *writer);
+
+/* Makes sure that the segment after the current one exists, preallocated. Call it before deciding;
+ * while it answers OK, a whole segment's worth of appends cannot meet a full disk. UNAVAILABLE:
+ * disk full. */
+RWD_MUST_USE enum rwd_status rwd_journal_prepare(
+    struct rwd_journal_writer *writer, struct rwd_error *error);
+
+/* Appends to memory; body is given in parts, copied at once. Sets record->position. LIMIT: body
+ * over RWD_RECORD_BODY_SIZE_MAX. Never blocks on the disk. */
+RWD_MUST_USE enum rwd_status rwd_journal_append(struct rwd_journal_writer *writer,
+    struct rwd_record *record, const struct rwd_text *parts, size_t part_count);
+
+/* Seals what was appended, writes it and syncs. OK: durable. Anything else: stop the process. */
+RWD_MUST_USE enum rwd_status rwd_journal_commit(
+    struct rwd_journal_writer *writer, struct rwd_error *error);
+
+/* Behind the last appended record, and behind the last durable one. */
+uint64_t rwd_journal_end(const struct rwd_journal_writer *writer);
+uint64_t rwd_journal_durable(const struct rwd_journal_writer *writer);
+/* The largest sequence in the last segments, as found at open; 0 in an empty journal. */
+uint64_t rwd_journal_sequence_last(const struct rwd_journal_writer *writer);
+
+/* ---- reading ---- */
+
+struct rwd_journal_reader;
+
+/* Starts at the first record at or behind position (0: the beginning of what is kept). NOT_FOUND:
+ * there is no journal in dir. */
+RWD_MUST_USE enum rwd_status rwd_journal_reader_open(const char *dir, uint64_t position,
+    struct rwd_journal_reader **reader, struct rwd_error *error);
+void rwd_journal_reader_close(struct rwd_journal_reader *reader);
+/* The next record of a sealed commit; seals are passed over. record->body is borrowed until the
+ * next call. NOT_FOUND: the end, for now; call again later. CORRUPT: error names file and position.
+ */
+RWD_MUST_USE enum rwd_status rwd_journal_reader_next(
+    struct rwd_journal_reader *reader, struct rwd_record *record, struct rwd_error *error);
+/* The record that begins exactly at position (as an index gave it), with its CRC checked. */
+RWD_MUST_USE enum rwd_status rwd_journal_reader_at(struct rwd_journal_reader *reader,
+    uint64_t position, struct rwd_record *record, struct rwd_error *error);
+
+/* ---- verifying ---- */
+
+struct rwd_journal_verdict {
+    uint64_t records;
+    uint64_t commits;
+    uint64_t segments;
+    uint64_t bytes;
+    uint8_t chain[RWD_JOURNAL_CHAIN_SIZE]; /* at the end */
+    uint64_t torn_bytes;                   /* unsealed bytes behind the last commit; no damage */
+};
+
+/* Reads everything, every CRC and every link of the chain, across segments. CORRUPT: error names
+ * the file, the first changed byte where one byte was changed (found through the CRC), else the
+ * record or commit that does not hold, or the segment that is missing. */
+RWD_MUST_USE enum rwd_status rwd_journal_verify(
+    const char *dir, struct rwd_journal_verdict *verdict, struct rwd_error *error);
+
+#endif
