@@ -84,10 +84,9 @@ struct rwd_decision {
     int64_t event_ms; /* with has_event */
     int64_t now_ms;   /* when it was decided, journal time */
     uint64_t event_fingerprint;
-    bool has_profile;
-    struct rwd_profile profile;
+    const struct rwd_profile *profile; /* the new one; NULL: unchanged */
     uint32_t rulebook_no; /* whose rules, in its order for the event's name, verdicts speak of */
-    uint8_t *verdicts;
+    const uint8_t *verdicts;
     size_t verdict_count;
     struct rwd_rule_effect *effects;
     size_t effect_count;

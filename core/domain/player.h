@@ -15,6 +15,7 @@
 #include "domain/task.h"
 
 enum {
+    RWD_DEDUPE_WINDOW_HOURS = 72,
     RWD_PLAYER_SEGMENT_COUNT_MAX = 16,
     RWD_PLAYER_SEGMENT_SIZE_MAX = 32,
     RWD_PLAYER_PLATFORM_SIZE_MAX = 32,
@@ -84,7 +85,8 @@ struct rwd_player_rule {
     uint32_t aggregate_count;
     char *state; /* encoded by decision.h's state codec; NULL: the rule's initial state */
     uint32_t state_size;
-    uint32_t day_dirty_from; /* days at or after this one have new points rows for the store */
+    uint32_t
+        day_dirty_from; /* days from this one on have new points; UINT32_MAX: none; not stored */
 };
 
 struct rwd_seen; /* the fingerprints of the events of the dedupe window */
@@ -124,11 +126,13 @@ static inline struct rwd_text rwd_player_user_id(const struct rwd_player *player
 bool rwd_player_has_seen(const struct rwd_player *player, uint64_t event_fingerprint);
 void rwd_player_saw(struct rwd_player *player, uint64_t event_fingerprint, int64_t event_ms);
 size_t rwd_player_seen_count(const struct rwd_player *player);
-/* The oldest full set of fingerprints of the tail, as bytes for a row of its own; 0 while the tail
- * fits its limit. Give the rows back to rwd_player_seen_load, in any order, when the player is
+/* Takes a full set of fingerprints that waits to be stored as a row of its own under *sequence;
+ * false: none waits. Rows are given back through seen_load, in any order, when the player is
  * loaded. */
-size_t rwd_player_seen_spill(struct rwd_player *player, struct rwd_buffer *row);
+bool rwd_player_seen_spill(struct rwd_player *player, struct rwd_buffer *row, uint64_t *sequence);
 RWD_MUST_USE enum rwd_status rwd_player_seen_load(struct rwd_player *player, struct rwd_text row);
+/* Rows of lower sequence hold nothing of the window any more; 0: none since the last call. */
+uint64_t rwd_player_seen_drop_below(struct rwd_player *player);
 
 const struct rwd_player_rule *rwd_player_rule_find(
     const struct rwd_player *player, uint32_t rule_no);

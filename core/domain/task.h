@@ -38,6 +38,7 @@ enum rwd_task_reason {
     RWD_REASON_BUDGET_HARD_CAP,
     RWD_REASON_BUDGET_REVIEW, /* large reward above the soft cap: a person decides */
     RWD_REASON_BUDGET_UNKNOWN,
+    RWD_REASON_BUDGET_CURRENCY, /* the reward's cost is in another currency than the pool's */
     RWD_REASON_PRICE_UNKNOWN,
     RWD_REASON_PAYOUT_MISMATCH, /* partner named another payout for the same request: alert */
     RWD_REASON_PARTNER_REFUSED, /* 4xx that is not to be retried */
@@ -53,7 +54,8 @@ const char *rwd_task_status_name(enum rwd_task_status status);
 RWD_MUST_USE enum rwd_status rwd_task_status_parse(
     struct rwd_text name, enum rwd_task_status *status);
 const char *rwd_task_reason_name(enum rwd_task_reason reason);
-/* succeeded, failed, denied, expired, cancelled: the pool's reservation is posted or void. */
+/* succeeded, failed, denied, expired, cancelled: the pool's reservation is posted or void. A failed
+ * one is a dead letter and may be taken up again. */
 bool rwd_task_status_settled(enum rwd_task_status status);
 /* May a task go from one to the other? The only table of it. */
 bool rwd_task_status_allowed(enum rwd_task_status from, enum rwd_task_status to);
@@ -85,8 +87,19 @@ struct rwd_task {
     int64_t created_ms;
     int64_t updated_ms;
     char payout_id[RWD_PAYOUT_ID_SIZE_MAX + 1]; /* the partner's first answer */
-    bool dirty; /* changed since the last checkpoint took it; not stored */
+    /* Not stored: changed since the last checkpoint took it, and what the store's budget knows of
+     * it. */
+    bool dirty;
+    uint8_t budget_known; /* enum rwd_task_budget */
 };
+
+/* What a task means to its pool: follows from its status alone. */
+enum rwd_task_budget {
+    RWD_BUDGET_NOTHING, /* not known to the pool yet, or void */
+    RWD_BUDGET_RESERVED,
+    RWD_BUDGET_SPENT,
+};
+enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task);
 
 /* First 16 bytes of SHA-256("rewardd.task\0" rule_id "\0" user_id "\0" "m" threshold | "e"
  * event_id). */
@@ -96,6 +109,10 @@ struct rwd_task_id rwd_task_id_of_event(
     struct rwd_text rule_id, struct rwd_text user_id, struct rwd_text event_id);
 void rwd_task_id_format(struct rwd_task_id id, char out[RWD_TASK_ID_TEXT_SIZE]);
 RWD_MUST_USE enum rwd_status rwd_task_id_parse(struct rwd_text text, struct rwd_task_id *id);
+struct rwd_wire;
+void rwd_task_encode(const struct rwd_task *task, struct rwd_buffer *out);
+/* Failure shows in wire->failed. */
+void rwd_task_decode(struct rwd_wire *wire, struct rwd_task *task);
 static inline bool rwd_task_id_equal(struct rwd_task_id a, struct rwd_task_id b)
 {
     return __builtin_memcmp(a.bytes, b.bytes, RWD_TASK_ID_SIZE) == 0;

@@ -30,7 +30,8 @@ struct rwd_player_row {
     struct rwd_text platform;
     int64_t newest_event_ms;
     uint64_t sequence;
-    struct rwd_text state; /* player.h's encoding */
+    uint64_t seen_drop_below; /* drops this player's seen rows of lower sequence; 0: none */
+    struct rwd_text state;    /* player.h's encoding */
 };
 
 /* A spilled set of event fingerprints of a player; only ever added, or dropped when all are old. */
@@ -211,8 +212,8 @@ RWD_MUST_USE enum rwd_status rwd_store_player(struct rwd_store_reader *reader,
 /* Tasks that time makes due: pending with next_attempt_ms <= now, and held with 0 < next_attempt_ms
  * <= now; by next_attempt_ms, at most count_max. */
 RWD_MUST_USE enum rwd_status rwd_store_tasks_due(struct rwd_store_reader *reader, int64_t now_ms,
-    size_t count_max, struct rwd_arena *arena, struct rwd_task_row **tasks, size_t *count,
-    struct rwd_error *error);
+    const struct rwd_text *kinds, size_t kind_count, size_t count_max, struct rwd_arena *arena,
+    struct rwd_task_row **tasks, size_t *count, struct rwd_error *error);
 /* Tasks a crash left in dispatching: to be taken up again at start. */
 RWD_MUST_USE enum rwd_status rwd_store_tasks_dispatching(struct rwd_store_reader *reader,
     struct rwd_arena *arena, struct rwd_task_row **tasks, size_t *count, struct rwd_error *error);

@@ -1,0 +1,329 @@
+#include "domain/player.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "domain/player_codec.h"
+#include "domain/seen.h"
+
+#include <string.h>
+
+/* The first byte of an encoded player; another number when the encoding changes. */
+enum { ENCODING = 1 };
+
+struct rwd_player *rwd_player_create(struct rwd_text user_id, uint64_t fingerprint)
+{
+    struct rwd_player *player = rwd_new(sizeof *player);
+    player->user_id = rwd_copy(user_id.data, user_id.size);
+    player->user_id_size = (uint32_t)user_id.size;
+    player->fingerprint = fingerprint;
+    return player;
+}
+
+static void finish_rule(struct rwd_player_rule *rule)
+{
+    rwd_free(rule->minutes.points);
+    rwd_free(rule->hours.points);
+    rwd_free(rule->days.points);
+    rwd_free(rule->fired);
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        rwd_free(rule->aggregates[i].series.points);
+    }
+    rwd_free(rule->aggregates);
+    rwd_free(rule->state);
+}
+
+void rwd_player_destroy(struct rwd_player *player)
+{
+    if (player == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < player->rule_count; i++) {
+        finish_rule(&player->rules[i]);
+    }
+    rwd_free(player->rules);
+    rwd_free(player->tasks);
+    rwd_seen__destroy(player->seen);
+    rwd_free(player->user_id);
+    rwd_free(player);
+}
+
+/* Index of the rule, or of where it would stand. */
+static uint32_t rule_index(const struct rwd_player *player, uint32_t rule_no)
+{
+    uint32_t at = 0;
+    while (at < player->rule_count && player->rules[at].rule_no < rule_no) {
+        at++;
+    }
+    return at;
+}
+
+const struct rwd_player_rule *rwd_player_rule_find(
+    const struct rwd_player *player, uint32_t rule_no)
+{
+    uint32_t at = rule_index(player, rule_no);
+    return at < player->rule_count && player->rules[at].rule_no == rule_no ? &player->rules[at]
+                                                                           : NULL;
+}
+
+struct rwd_player_rule *rwd_player_rule_of(struct rwd_player *player, uint32_t rule_no)
+{
+    uint32_t at = rule_index(player, rule_no);
+    if (at < player->rule_count && player->rules[at].rule_no == rule_no) {
+        return &player->rules[at];
+    }
+    /* Exactly as many as there are: a player meets a new rule a few times in its life. */
+    player->rules = rwd_grow(player->rules, (player->rule_count + 1) * sizeof player->rules[0]);
+    memmove(player->rules + at + 1, player->rules + at,
+        (player->rule_count - at) * sizeof player->rules[0]);
+    player->rule_count++;
+    player->rules[at] = (struct rwd_player_rule){.rule_no = rule_no, .day_dirty_from = UINT32_MAX};
+    return &player->rules[at];
+}
+
+struct rwd_task *rwd_player_task_find(const struct rwd_player *player, struct rwd_task_id id)
+{
+    for (uint32_t i = 0; i < player->task_count; i++) {
+        if (rwd_task_id_equal(player->tasks[i].id, id)) {
+            return &player->tasks[i];
+        }
+    }
+    return NULL;
+}
+
+bool rwd_player_rule_fired(const struct rwd_player_rule *rule, uint64_t at)
+{
+    for (uint32_t i = 0; rule != NULL && i < rule->fired_count; i++) {
+        if (rule->fired[i] == at) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void encode_series(const struct rwd_series *series, struct rwd_buffer *out)
+{
+    rwd_wire_put_varint(out, series->count);
+    rwd_wire_put_u8(out, series->cut);
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < series->count; i++) {
+        rwd_wire_put_varint(out, series->points[i].bucket - before);
+        rwd_wire_put_signed(out, series->points[i].value);
+        before = series->points[i].bucket;
+    }
+}
+
+static void decode_series(struct rwd_wire *wire, struct rwd_series *series)
+{
+    uint32_t count = (uint32_t)rwd_wire_count(wire, 2);
+    series->cut = rwd_wire_u8(wire) != 0;
+    if (wire->failed || count == 0) {
+        return;
+    }
+    series->points = rwd_grow(NULL, count * sizeof series->points[0]);
+    series->capacity = count;
+    uint32_t before = 0;
+    for (; series->count < count; series->count++) {
+        before += (uint32_t)rwd_wire_varint(wire);
+        series->points[series->count] =
+            (struct rwd_series_point){.bucket = before, .value = rwd_wire_signed(wire)};
+    }
+}
+
+void rwd_wire__string(struct rwd_wire *wire, char *out, size_t capacity)
+{
+    struct rwd_text text = rwd_wire_text(wire);
+    if (text.size >= capacity) {
+        wire->failed = true;
+        return;
+    }
+    if (text.size > 0) {
+        memcpy(out, text.data, text.size);
+    }
+    out[text.size] = '\0';
+}
+
+void rwd_profile__encode(const struct rwd_profile *profile, struct rwd_buffer *out)
+{
+    rwd_wire_put_u8(out, profile->kyc_level);
+    rwd_wire_put_signed(out, profile->self_excluded_until_ms);
+    rwd_wire_put_signed(out, profile->cool_off_until_ms);
+    rwd_wire_put_signed(out, profile->deposit_limit_until_ms);
+    rwd_wire_put_text(out, rwd_text_of(profile->geo));
+    rwd_wire_put_text(out, rwd_text_of(profile->platform));
+    rwd_wire_put_u8(out, (uint8_t)profile->payer);
+    rwd_wire_put_u8(out, profile->segment_count);
+    for (size_t i = 0; i < profile->segment_count; i++) {
+        rwd_wire_put_text(out, rwd_text_of(profile->segments[i]));
+    }
+    rwd_wire_put_signed(out, profile->seen_ms);
+    rwd_wire_put_signed(out, profile->kyc_ms);
+    rwd_wire_put_signed(out, profile->rg_ms);
+}
+
+void rwd_profile__decode(struct rwd_wire *wire, struct rwd_profile *profile)
+{
+    *profile = (struct rwd_profile){.kyc_level = rwd_wire_u8(wire)};
+    profile->self_excluded_until_ms = rwd_wire_signed(wire);
+    profile->cool_off_until_ms = rwd_wire_signed(wire);
+    profile->deposit_limit_until_ms = rwd_wire_signed(wire);
+    rwd_wire__string(wire, profile->geo, sizeof profile->geo);
+    rwd_wire__string(wire, profile->platform, sizeof profile->platform);
+    profile->payer = (enum rwd_tristate)rwd_wire_u8(wire);
+    profile->segment_count = rwd_wire_u8(wire);
+    if (profile->segment_count > RWD_PLAYER_SEGMENT_COUNT_MAX) {
+        wire->failed = true;
+        profile->segment_count = 0;
+    }
+    for (size_t i = 0; i < profile->segment_count; i++) {
+        rwd_wire__string(wire, profile->segments[i], sizeof profile->segments[i]);
+    }
+    profile->seen_ms = rwd_wire_signed(wire);
+    profile->kyc_ms = rwd_wire_signed(wire);
+    profile->rg_ms = rwd_wire_signed(wire);
+}
+
+static void encode_aggregate(const struct rwd_player_aggregate *aggregate, struct rwd_buffer *out)
+{
+    rwd_wire_put_u64(out, aggregate->key);
+    rwd_wire_put_signed(out, aggregate->value);
+    rwd_wire_put_u8(out, aggregate->has_value);
+    encode_series(&aggregate->series, out);
+    rwd_wire_put_u8(out, (uint8_t)aggregate->last_type);
+    if (aggregate->last_type != RWD_SCALAR_NIL) {
+        uint64_t bits;
+        memcpy(&bits, &aggregate->last_number, sizeof bits);
+        rwd_wire_put_signed(out, aggregate->last_ms);
+        rwd_wire_put_u64(out, bits);
+        rwd_wire_put_text(out, rwd_text_of(aggregate->last_text));
+    }
+}
+
+static void decode_aggregate(struct rwd_wire *wire, struct rwd_player_aggregate *aggregate)
+{
+    aggregate->key = rwd_wire_u64(wire);
+    aggregate->value = rwd_wire_signed(wire);
+    aggregate->has_value = rwd_wire_u8(wire) != 0;
+    decode_series(wire, &aggregate->series);
+    aggregate->last_type = (enum rwd_scalar_type)rwd_wire_u8(wire);
+    wire->failed |= aggregate->last_type > RWD_SCALAR_TEXT;
+    if (aggregate->last_type != RWD_SCALAR_NIL) {
+        aggregate->last_ms = rwd_wire_signed(wire);
+        uint64_t bits = rwd_wire_u64(wire);
+        memcpy(&aggregate->last_number, &bits, sizeof bits);
+        rwd_wire__string(wire, aggregate->last_text, sizeof aggregate->last_text);
+    }
+}
+
+static void encode_rule(const struct rwd_player_rule *rule, struct rwd_buffer *out)
+{
+    rwd_wire_put_varint(out, rule->rule_no);
+    rwd_wire_put_varint(out, rule->total);
+    encode_series(&rule->minutes, out);
+    encode_series(&rule->hours, out);
+    encode_series(&rule->days, out);
+    rwd_wire_put_varint(out, rule->fired_count);
+    for (uint32_t i = 0; i < rule->fired_count; i++) {
+        rwd_wire_put_varint(out, rule->fired[i]);
+    }
+    rwd_wire_put_varint(out, rule->aggregate_count);
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        encode_aggregate(&rule->aggregates[i], out);
+    }
+    rwd_wire_put_text(out, (struct rwd_text){.data = rule->state, .size = rule->state_size});
+}
+
+static void decode_rule(struct rwd_wire *wire, struct rwd_player_rule *rule)
+{
+    rule->rule_no = (uint32_t)rwd_wire_varint(wire);
+    rule->total = rwd_wire_varint(wire);
+    rule->day_dirty_from = UINT32_MAX;
+    decode_series(wire, &rule->minutes);
+    decode_series(wire, &rule->hours);
+    decode_series(wire, &rule->days);
+    uint32_t fired_count = (uint32_t)rwd_wire_count(wire, 1);
+    if (fired_count > 0) {
+        rule->fired = rwd_new(fired_count * sizeof rule->fired[0]);
+        rule->fired_capacity = fired_count;
+    }
+    for (; rule->fired_count < fired_count; rule->fired_count++) {
+        rule->fired[rule->fired_count] = rwd_wire_varint(wire);
+    }
+    uint32_t aggregate_count = (uint32_t)rwd_wire_count(wire, sizeof(uint64_t));
+    if (aggregate_count > 0) {
+        rule->aggregates = rwd_new(aggregate_count * sizeof rule->aggregates[0]);
+    }
+    for (; rule->aggregate_count < aggregate_count; rule->aggregate_count++) {
+        decode_aggregate(wire, &rule->aggregates[rule->aggregate_count]);
+    }
+    struct rwd_text state = rwd_wire_text(wire);
+    if (state.size > 0) {
+        rule->state = rwd_copy(state.data, state.size);
+        rule->state_size = (uint32_t)state.size;
+    }
+}
+
+void rwd_player_encode(const struct rwd_player *player, struct rwd_buffer *out)
+{
+    rwd_wire_put_u8(out, ENCODING);
+    rwd_wire_put_varint(out, player->sequence);
+    rwd_wire_put_signed(out, player->newest_event_ms);
+    rwd_profile__encode(&player->profile, out);
+    rwd_wire_put_varint(out, player->rule_count);
+    for (uint32_t i = 0; i < player->rule_count; i++) {
+        encode_rule(&player->rules[i], out);
+    }
+    /* Settled tasks stand in the store's own table and leave the player with the checkpoint. */
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < player->task_count; i++) {
+        open += !rwd_task_status_settled(player->tasks[i].status);
+    }
+    rwd_wire_put_varint(out, open);
+    for (uint32_t i = 0; i < player->task_count; i++) {
+        if (!rwd_task_status_settled(player->tasks[i].status)) {
+            rwd_task_encode(&player->tasks[i], out);
+        }
+    }
+    rwd_seen__encode(player->seen, out);
+}
+
+static void decode_body(struct rwd_wire *wire, struct rwd_player *player)
+{
+    player->sequence = rwd_wire_varint(wire);
+    player->newest_event_ms = rwd_wire_signed(wire);
+    rwd_profile__decode(wire, &player->profile);
+    uint32_t rule_count = (uint32_t)rwd_wire_count(wire, 1);
+    if (rule_count > 0) {
+        player->rules = rwd_new(rule_count * sizeof player->rules[0]);
+    }
+    for (; player->rule_count < rule_count && !wire->failed; player->rule_count++) {
+        decode_rule(wire, &player->rules[player->rule_count]);
+    }
+    uint32_t task_count = (uint32_t)rwd_wire_count(wire, RWD_TASK_ID_SIZE);
+    if (task_count > 0) {
+        player->tasks = rwd_new(task_count * sizeof player->tasks[0]);
+        player->task_capacity = task_count;
+    }
+    for (; player->task_count < task_count && !wire->failed; player->task_count++) {
+        struct rwd_task *task = &player->tasks[player->task_count];
+        rwd_task_decode(wire, task);
+        task->budget_known = (uint8_t)rwd_task_budget_of(task);
+    }
+    player->seen = rwd_seen__decode(wire);
+}
+
+enum rwd_status rwd_player_decode(struct rwd_text user_id, uint64_t fingerprint,
+    struct rwd_text bytes, struct rwd_player **player)
+{
+    struct rwd_wire wire = rwd_wire_of(bytes.data, bytes.size);
+    if (rwd_wire_u8(&wire) != ENCODING) {
+        return RWD_CORRUPT;
+    }
+    struct rwd_player *decoded = rwd_player_create(user_id, fingerprint);
+    decode_body(&wire, decoded);
+    if (!rwd_wire_done(&wire)) {
+        rwd_player_destroy(decoded);
+        return RWD_CORRUPT;
+    }
+    *player = decoded;
+    return RWD_OK;
+}
