@@ -73,6 +73,7 @@ static void encode_effect(const struct rwd_rule_effect *effect, struct rwd_buffe
     rwd_wire_put_varint(out, effect->points_raw);
     rwd_wire_put_varint(out, effect->points);
     rwd_wire_put_u8(out, (uint8_t)effect->cap);
+    rwd_wire_put_u8(out, effect->counted);
     rwd_wire_put_u8(out, effect->has_state);
     if (effect->has_state) {
         rwd_wire_put_text(out, effect->state);
@@ -111,6 +112,7 @@ static void decode_effect(
     effect->points_raw = rwd_wire_varint(wire);
     effect->points = rwd_wire_varint(wire);
     effect->cap = (enum rwd_cap)rwd_wire_u8(wire);
+    effect->counted = rwd_wire_u8(wire);
     effect->has_state = rwd_wire_u8(wire) != 0;
     if (effect->has_state) {
         effect->state = rwd_wire_text(wire);

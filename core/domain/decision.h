@@ -53,13 +53,20 @@ struct rwd_aggregate_update {
     struct rwd_scalar scalar; /* last */
 };
 
+/* Which counters beside the day's a rule's caps need: bits of rwd_rule_effect.counted. */
+enum {
+    RWD_COUNTED_BY_MINUTE = 1,
+    RWD_COUNTED_BY_HOUR = 2,
+};
+
 /* What one rule gave. */
 struct rwd_rule_effect {
     uint32_t rule_no;
     uint32_t version_no;
     uint64_t points_raw;
-    uint64_t points; /* after caps */
-    enum rwd_cap cap;
+    uint64_t points;  /* after caps */
+    enum rwd_cap cap; /* the last that clipped */
+    uint8_t counted;
     bool has_state;
     struct rwd_text state; /* encoded; see rwd_state_encode */
     struct rwd_aggregate_update *updates;

@@ -24,6 +24,7 @@ static void finish_rule(struct rwd_player_rule *rule)
     rwd_free(rule->minutes.points);
     rwd_free(rule->hours.points);
     rwd_free(rule->days.points);
+    rwd_free(rule->unsaved_days.points);
     rwd_free(rule->fired);
     for (uint32_t i = 0; i < rule->aggregate_count; i++) {
         rwd_free(rule->aggregates[i].series.points);
@@ -76,7 +77,7 @@ struct rwd_player_rule *rwd_player_rule_of(struct rwd_player *player, uint32_t r
     memmove(player->rules + at + 1, player->rules + at,
         (player->rule_count - at) * sizeof player->rules[0]);
     player->rule_count++;
-    player->rules[at] = (struct rwd_player_rule){.rule_no = rule_no, .day_dirty_from = UINT32_MAX};
+    player->rules[at] = (struct rwd_player_rule){.rule_no = rule_no};
     return &player->rules[at];
 }
 
@@ -155,7 +156,6 @@ void rwd_profile__encode(const struct rwd_profile *profile, struct rwd_buffer *o
     for (size_t i = 0; i < profile->segment_count; i++) {
         rwd_wire_put_text(out, rwd_text_of(profile->segments[i]));
     }
-    rwd_wire_put_signed(out, profile->seen_ms);
     rwd_wire_put_signed(out, profile->kyc_ms);
     rwd_wire_put_signed(out, profile->rg_ms);
 }
@@ -177,7 +177,6 @@ void rwd_profile__decode(struct rwd_wire *wire, struct rwd_profile *profile)
     for (size_t i = 0; i < profile->segment_count; i++) {
         rwd_wire__string(wire, profile->segments[i], sizeof profile->segments[i]);
     }
-    profile->seen_ms = rwd_wire_signed(wire);
     profile->kyc_ms = rwd_wire_signed(wire);
     profile->rg_ms = rwd_wire_signed(wire);
 }
@@ -236,7 +235,6 @@ static void decode_rule(struct rwd_wire *wire, struct rwd_player_rule *rule)
 {
     rule->rule_no = (uint32_t)rwd_wire_varint(wire);
     rule->total = rwd_wire_varint(wire);
-    rule->day_dirty_from = UINT32_MAX;
     decode_series(wire, &rule->minutes);
     decode_series(wire, &rule->hours);
     decode_series(wire, &rule->days);

@@ -42,8 +42,8 @@ struct rwd_profile {
     enum rwd_tristate payer;
     uint8_t segment_count;
     char segments[RWD_PLAYER_SEGMENT_COUNT_MAX][RWD_PLAYER_SEGMENT_SIZE_MAX + 1];
-    /* Event times of the news above: an event that comes late must not undo a newer one. */
-    int64_t seen_ms;
+    /* Event times of the news above: an event that comes late must not undo a newer one. Geo,
+     * platform, payer and segments are those of the player's newest event. */
     int64_t kyc_ms;
     int64_t rg_ms;
 };
@@ -142,9 +142,10 @@ bool rwd_player_rule_fired(const struct rwd_player_rule *rule, uint64_t at);
 
 /* Series. get: 0 where nothing is there; *lost tells where the bucket may have been dropped. */
 int64_t rwd_series_get(const struct rwd_series *series, uint32_t bucket, bool *lost);
-/* The place of a bucket, made with value 0 where new. NULL: older than all that a full series
+/* The place of a bucket, made with value 0 where *is_new. NULL: older than all that a full series
  * keeps. */
-int64_t *rwd_series_at(struct rwd_series *series, uint32_t bucket, uint32_t count_max);
+int64_t *rwd_series_at(
+    struct rwd_series *series, uint32_t bucket, uint32_t count_max, bool *is_new);
 
 /* Exact opposites. CORRUPT: these bytes were not written by encode. */
 void rwd_player_encode(const struct rwd_player *player, struct rwd_buffer *out);

@@ -22,9 +22,10 @@ int64_t rwd_series_get(const struct rwd_series *series, uint32_t bucket, bool *l
     return found ? series->points[at].value : 0;
 }
 
-int64_t *rwd_series_at(struct rwd_series *series, uint32_t bucket, uint32_t count_max)
+int64_t *rwd_series_at(struct rwd_series *series, uint32_t bucket, uint32_t count_max, bool *is_new)
 {
     uint32_t at = lower_bound(series, bucket);
+    *is_new = false;
     if (at < series->count && series->points[at].bucket == bucket) {
         return &series->points[at].value;
     }
@@ -45,5 +46,6 @@ int64_t *rwd_series_at(struct rwd_series *series, uint32_t bucket, uint32_t coun
         series->count++;
     }
     series->points[at] = (struct rwd_series_point){.bucket = bucket};
+    *is_new = true;
     return &series->points[at].value;
 }

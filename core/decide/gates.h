@@ -1,0 +1,48 @@
+/*
+ * gates: may this reward go to this player now? RG -> KYC -> geo -> budget.
+ *
+ * Asked at the decision and again just before delivery; compliance beats promotion, so RG and KYC
+ * postpone a reward (held) and only geo and budget refuse it.
+ *
+ * Threads: pure, but for the pools, whose sums are atomic.
+ */
+#ifndef RWD_DECIDE_GATES_H
+#define RWD_DECIDE_GATES_H
+
+#include "domain/config.h"
+#include "domain/decision.h"
+
+/* The house's terms, from engine.conf. Borrowed for the life of whatever holds it. */
+struct rwd_gates {
+    struct rwd_text large_reward; /* decimal */
+    struct rwd_text geo_allowed;  /* "TR,BR"; empty: everywhere */
+    int64_t hold_expires_ms;
+    int64_t reorder_window_ms;
+    const struct rwd_price_config *prices;
+    size_t price_count;
+};
+
+struct rwd_gates rwd_gates_of(const struct rwd_config *config);
+
+/* RG and KYC, then the house's geo list. *until_ms: when to look again, for a hold that time lifts;
+ * 0: time does not. NONE: the way is free. */
+enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
+    const struct rwd_profile *profile, uint8_t kyc_min_level, int64_t now_ms, int64_t *until_ms);
+
+/* self_excluded, cool_off, deposit_limit or kyc_level: lifted by itself when its cause goes. */
+bool rwd_gate_lifts(enum rwd_task_reason reason);
+
+/* The KYC level a reward of that kind needs where its rule does not say (spec 5). */
+uint8_t rwd_gate_kyc_default(enum rwd_reward_kind kind, bool large);
+
+/* Fills reward->cost in the pool's currency: its own amount, the rule's word, or the price book's.
+ * BUDGET_CURRENCY or PRICE_UNKNOWN where that cannot be. */
+enum rwd_task_reason rwd_gate_price(const struct rwd_gates *gates,
+    const struct rwd_pool_terms *terms, struct rwd_reward *reward, bool *large);
+
+/* Decides a new task's status and reason, reserving its cost from the pool. */
+void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
+    const struct rwd_rule *rule, const struct rwd_profile *profile, int64_t event_ms,
+    int64_t now_ms, struct rwd_task *task);
+
+#endif
