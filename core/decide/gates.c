@@ -126,6 +126,46 @@ enum rwd_task_reason rwd_gate_price(const struct rwd_gates *gates,
     return RWD_REASON_NONE;
 }
 
+struct rwd_task_change rwd_task_change_of(const struct rwd_task *task)
+{
+    struct rwd_task_change change = {
+        .id = task->id,
+        .status = task->status,
+        .reason = task->reason,
+        .attempts = task->attempts,
+        .next_attempt_ms = task->next_attempt_ms,
+    };
+    memcpy(change.payout_id, task->payout_id, sizeof change.payout_id);
+    return change;
+}
+
+static int64_t look_again_ms(const struct rwd_gates *gates, int64_t created_ms, int64_t until_ms)
+{
+    int64_t expires_ms = created_ms + gates->hold_expires_ms;
+    return until_ms > 0 && until_ms < expires_ms ? until_ms : expires_ms;
+}
+
+void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_task *task,
+    enum rwd_task_reason reason, int64_t until_ms, int64_t now_ms, struct rwd_task_change *change)
+{
+    *change = rwd_task_change_of(task);
+    change->reason = reason;
+    if (reason == RWD_REASON_NONE) {
+        change->status = RWD_TASK_PENDING;
+        change->next_attempt_ms = now_ms;
+    } else if (!rwd_gate_lifts(reason)) {
+        change->status = RWD_TASK_DENIED;
+        change->next_attempt_ms = 0;
+    } else if (now_ms >= task->created_ms + gates->hold_expires_ms) {
+        change->status = RWD_TASK_EXPIRED;
+        change->reason = RWD_REASON_HOLD_EXPIRED;
+        change->next_attempt_ms = 0;
+    } else {
+        change->status = RWD_TASK_HELD;
+        change->next_attempt_ms = look_again_ms(gates, task->created_ms, until_ms);
+    }
+}
+
 static bool rule_allows_geo(const struct rwd_rule *rule, const char *geo)
 {
     for (size_t i = 0; i < rule->geo_allowed_count; i++) {
@@ -193,7 +233,6 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
         set_status(task, RWD_TASK_PENDING, reason);
         return;
     }
-    int64_t expires_ms = now_ms + gates->hold_expires_ms;
-    task->next_attempt_ms = until_ms > 0 && until_ms < expires_ms ? until_ms : expires_ms;
+    task->next_attempt_ms = look_again_ms(gates, now_ms, until_ms);
     set_status(task, RWD_TASK_HELD, reason);
 }

@@ -85,8 +85,7 @@ struct rwd_player_rule {
     uint32_t aggregate_count;
     char *state; /* encoded by decision.h's state codec; NULL: the rule's initial state */
     uint32_t state_size;
-    uint32_t
-        day_dirty_from; /* days from this one on have new points; UINT32_MAX: none; not stored */
+    struct rwd_series unsaved_days; /* the sums of days that changed, for the store; not encoded */
 };
 
 struct rwd_seen; /* the fingerprints of the events of the dedupe window */

@@ -1,0 +1,391 @@
+#include "decide/decide.h"
+
+#include "base/memory.h"
+#include "decide/aggregate.h"
+#include "decide/profile.h"
+#include "decide/where.h"
+
+#include <string.h>
+
+enum { HOUR_MS = 3600 * 1000 };
+
+/* One decision in the making. */
+struct making {
+    const struct rwd_decide_facts *facts;
+    const struct rwd_event *event;
+    const struct rwd_player *player;
+    const struct rwd_profile *profile;
+    struct rwd_arena *arena;
+    struct rwd_decision *decision;
+    uint8_t *verdicts;
+    size_t effect_capacity;
+    size_t task_capacity;
+    size_t change_capacity;
+};
+
+/* Room for one more in a list that hangs in the arena; NULL: the arena is full. */
+static void *room(struct rwd_arena *arena, void *items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity) {
+        return items;
+    }
+    size_t wider = *capacity == 0 ? 4 : *capacity * 2;
+    void *moved = rwd_arena_alloc(arena, wider * size);
+    if (moved != NULL && count > 0) {
+        memcpy(moved, items, count * size);
+    }
+    *capacity = wider;
+    return moved;
+}
+
+static uint64_t points_of_rule(void *context, struct rwd_text rule_id)
+{
+    const struct making *making = context;
+    const struct rwd_rule *rule =
+        rwd_rulebook_find(rwd_ruleset_rulebook(making->facts->ruleset), rule_id);
+    const struct rwd_player_rule *known =
+        rule != NULL ? rwd_player_rule_find(making->player, rule->rule_no) : NULL;
+    return known != NULL ? known->total : 0;
+}
+
+struct cap_clip {
+    enum rwd_cap cap;
+    int64_t limit;
+    const struct rwd_series *series;
+    uint32_t bucket;
+};
+
+/* Each cap in turn clips to what is left in its bucket. A bucket that is no longer kept leaves
+ * nothing: too little is mended by a person, too much is not. */
+static uint64_t clip(const struct rwd_rule *rule, const struct rwd_player_rule *known,
+    int64_t event_ms, uint64_t points, enum rwd_cap *clipped_by)
+{
+    static const struct rwd_series empty = {0};
+    const struct cap_clip clips[] = {
+        {RWD_CAP_EVENT, rule->cap_per_event, &empty, 0},
+        {RWD_CAP_MINUTE, rule->cap_per_minute, known != NULL ? &known->minutes : &empty,
+            rwd_window_bucket(RWD_WINDOW_MINUTE, event_ms)},
+        {RWD_CAP_HOUR, rule->cap_per_hour, known != NULL ? &known->hours : &empty,
+            rwd_window_bucket(RWD_WINDOW_HOUR, event_ms)},
+        {RWD_CAP_DAY, rule->cap_per_day, known != NULL ? &known->days : &empty,
+            rwd_window_bucket(RWD_WINDOW_DAY, event_ms)},
+    };
+    int64_t left = (int64_t)points;
+    for (size_t i = 0; i < sizeof clips / sizeof clips[0]; i++) {
+        if (clips[i].limit == RWD_CAP_NONE_SET) {
+            continue;
+        }
+        bool lost = false;
+        int64_t used = rwd_series_get(clips[i].series, clips[i].bucket, &lost);
+        int64_t room_left = lost || used >= clips[i].limit ? 0 : clips[i].limit - used;
+        if (left > room_left) {
+            left = room_left;
+            *clipped_by = clips[i].cap;
+        }
+    }
+    return (uint64_t)left;
+}
+
+static enum rwd_status add_task(struct making *making, const struct rwd_rule *rule,
+    const struct rwd_reward *reward, uint64_t at)
+{
+    struct rwd_decision *decision = making->decision;
+    const struct rwd_event *event = making->event;
+    decision->tasks = room(making->arena, decision->tasks, decision->task_count,
+        &making->task_capacity, sizeof decision->tasks[0]);
+    if (decision->tasks == NULL) {
+        return RWD_LIMIT;
+    }
+    struct rwd_text rule_id = rwd_text_of(rule->id);
+    struct rwd_task *task = &decision->tasks[decision->task_count];
+    *task = (struct rwd_task){
+        .id = at > 0 ? rwd_task_id_of_milestone(rule_id, event->user_id, at)
+                     : rwd_task_id_of_event(rule_id, event->user_id, event->event_id),
+        .rule_no = rule->rule_no,
+        .version_no = rule->version_no,
+        .threshold = at,
+        .reward = *reward,
+        .created_ms = making->facts->now_ms,
+        .updated_ms = making->facts->now_ms,
+    };
+    memcpy(task->event_id, event->event_id.data, event->event_id.size);
+    rwd_gate_task(making->facts->gates, making->facts->pools, rule, making->profile, event->time_ms,
+        making->facts->now_ms, task);
+    decision->task_count++;
+    return RWD_OK;
+}
+
+static enum rwd_status add_milestones(struct making *making, const struct rwd_rule *rule,
+    const struct rwd_player_rule *known, struct rwd_rule_effect *effect)
+{
+    uint64_t total = (known != NULL ? known->total : 0) + effect->points;
+    size_t capacity = 0;
+    for (size_t i = 0; i < rule->milestone_count; i++) {
+        const struct rwd_rule_milestone *milestone = &rule->milestones[i];
+        if (milestone->at > total || rwd_player_rule_fired(known, milestone->at)) {
+            continue;
+        }
+        effect->milestones = room(making->arena, effect->milestones, effect->milestone_count,
+            &capacity, sizeof effect->milestones[0]);
+        if (effect->milestones == NULL ||
+            add_task(making, rule, &milestone->reward, milestone->at) != RWD_OK) {
+            return RWD_LIMIT;
+        }
+        effect->milestones[effect->milestone_count++] = milestone->at;
+    }
+    return RWD_OK;
+}
+
+static enum rwd_status read_aggregates(const struct making *making, const struct rwd_rule *rule,
+    const struct rwd_player_rule *known, struct rwd_rule_effect *effect, struct rwd_scalar *values)
+{
+    if (rule->aggregate_count == 0) {
+        return RWD_OK;
+    }
+    effect->updates =
+        rwd_arena_alloc(making->arena, rule->aggregate_count * sizeof effect->updates[0]);
+    if (effect->updates == NULL) {
+        return RWD_LIMIT;
+    }
+    for (size_t i = 0; i < rule->aggregate_count; i++) {
+        bool has_update = false;
+        rwd_aggregate_read(&rule->aggregates[i], making->event, known,
+            &effect->updates[effect->update_count], &has_update, &values[i]);
+        effect->update_count += has_update;
+    }
+    return RWD_OK;
+}
+
+/* The state as the calls left it, where that differs from what the player has. */
+static enum rwd_status save_state(const struct making *making, const struct rwd_rule *rule,
+    const struct rwd_player_rule *known, const struct rwd_scalar *values,
+    struct rwd_rule_effect *effect)
+{
+    if (rule->state_count == 0) {
+        return RWD_OK;
+    }
+    struct rwd_buffer bytes = {0};
+    rwd_state_encode(rule, values, &bytes);
+    struct rwd_text before = {
+        .data = known != NULL ? known->state : NULL, .size = known != NULL ? known->state_size : 0};
+    enum rwd_status status = RWD_OK;
+    if (!rwd_text_equal(before, rwd_buffer_text(&bytes))) {
+        char *copy = rwd_arena_copy(making->arena, bytes.data, bytes.size);
+        effect->has_state = true;
+        effect->state = (struct rwd_text){.data = copy, .size = bytes.size};
+        status = copy != NULL ? RWD_OK : RWD_LIMIT;
+    }
+    rwd_buffer_finish(&bytes);
+    return status;
+}
+
+/* Calls the rule's functions. SCRIPT: one of them failed. */
+static enum rwd_status call_rule(const struct rwd_rule *rule, struct rwd_sandbox *sandbox,
+    struct rwd_sandbox_call *call, struct rwd_rule_effect *effect, bool *granted,
+    struct rwd_reward *reward, enum rwd_rule_verdict *verdict, struct rwd_error *error)
+{
+    enum rwd_status status = RWD_OK;
+    *granted = false;
+    *verdict = RWD_RULE_COUNTED;
+    if (rule->has_when) {
+        bool holds = false;
+        status = rwd_sandbox_when(sandbox, call, &holds, error);
+        if (status != RWD_OK || !holds) {
+            *verdict = RWD_RULE_WHEN_FALSE;
+            return status;
+        }
+    }
+    if (rule->has_score) {
+        status = rwd_sandbox_score(sandbox, call, &effect->points_raw, error);
+        *verdict = effect->points_raw > 0 ? RWD_RULE_FIRED : RWD_RULE_SCORE_ZERO;
+    }
+    if (status == RWD_OK && rule->has_grant) {
+        status = rwd_sandbox_grant(sandbox, call, granted, reward, error);
+        if (*granted) {
+            *verdict = RWD_RULE_FIRED;
+        } else if (!rule->has_score) {
+            *verdict = RWD_RULE_GRANT_NIL;
+        }
+    }
+    return status;
+}
+
+static enum rwd_status add_effect(struct making *making, const struct rwd_rule_effect *effect)
+{
+    struct rwd_decision *decision = making->decision;
+    if (effect->update_count == 0 && !effect->has_state && effect->points_raw == 0 &&
+        effect->milestone_count == 0) {
+        return RWD_OK;
+    }
+    decision->effects = room(making->arena, decision->effects, decision->effect_count,
+        &making->effect_capacity, sizeof decision->effects[0]);
+    if (decision->effects == NULL) {
+        return RWD_LIMIT;
+    }
+    decision->effects[decision->effect_count++] = *effect;
+    return RWD_OK;
+}
+
+/* One rule's part of the decision. OK or LIMIT; a rule's own failure is a verdict. */
+static enum rwd_status decide_rule(
+    struct making *making, struct rwd_ruleset_entry *entry, enum rwd_rule_verdict *verdict)
+{
+    const struct rwd_rule *rule = rwd_ruleset_entry_rule(entry);
+    const struct rwd_event *event = making->event;
+    if (!rwd_where_holds(rule, event, making->profile, verdict)) {
+        return RWD_OK;
+    }
+    if (rwd_ruleset_entry_suspended(entry)) {
+        *verdict = RWD_RULE_SUSPENDED;
+        return RWD_OK;
+    }
+    const struct rwd_player_rule *known = rwd_player_rule_find(making->player, rule->rule_no);
+    struct rwd_rule_effect effect = {.rule_no = rule->rule_no,
+        .version_no = rule->version_no,
+        .counted =
+            (uint8_t)((rule->cap_per_minute != RWD_CAP_NONE_SET ? RWD_COUNTED_BY_MINUTE : 0) |
+                      (rule->cap_per_hour != RWD_CAP_NONE_SET ? RWD_COUNTED_BY_HOUR : 0))};
+    struct rwd_scalar aggregates[RWD_RULE_AGGREGATE_COUNT_MAX];
+    struct rwd_scalar state[RWD_RULE_STATE_COUNT_MAX];
+    struct rwd_text state_bytes = {
+        .data = known != NULL ? known->state : NULL, .size = known != NULL ? known->state_size : 0};
+    if (read_aggregates(making, rule, known, &effect, aggregates) != RWD_OK) {
+        return RWD_LIMIT;
+    }
+    if (rwd_state_decode(rule, state_bytes, state) != RWD_OK) {
+        *verdict = RWD_RULE_ERROR;
+        return RWD_OK;
+    }
+    struct rwd_sandbox_call call = {.event = event,
+        .profile = making->profile,
+        .user_id = event->user_id,
+        .aggregates = aggregates,
+        .state = state,
+        .points = points_of_rule,
+        .points_context = making,
+        .seed = event->event_fingerprint,
+        .arena = making->arena};
+    struct rwd_error error = {0};
+    struct rwd_reward reward = {0};
+    bool granted = false;
+    struct rwd_sandbox *sandbox = rwd_ruleset_entry_sandbox(entry, &error);
+    enum rwd_status status = sandbox != NULL ? call_rule(rule, sandbox, &call, &effect, &granted,
+                                                   &reward, verdict, &error)
+                                             : RWD_SCRIPT;
+    rwd_ruleset_entry_note(entry, status == RWD_OK, &error);
+    if (status != RWD_OK) {
+        *verdict = RWD_RULE_ERROR;
+        return RWD_OK;
+    }
+    effect.points = clip(rule, known, event->time_ms, effect.points_raw, &effect.cap);
+    if (*verdict == RWD_RULE_FIRED && effect.points == 0 && !granted) {
+        *verdict = RWD_RULE_CAPPED;
+    }
+    if (save_state(making, rule, known, state, &effect) != RWD_OK ||
+        (effect.points > 0 && add_milestones(making, rule, known, &effect) != RWD_OK) ||
+        (granted && add_task(making, rule, &reward, 0) != RWD_OK)) {
+        return RWD_LIMIT;
+    }
+    return add_effect(making, &effect);
+}
+
+/* A cause of holds may have gone with this event's news, or another one come. */
+static enum rwd_status review_holds(struct making *making)
+{
+    struct rwd_decision *decision = making->decision;
+    const struct rwd_player *player = making->player;
+    int64_t now_ms = making->facts->now_ms;
+    for (uint32_t i = 0; decision->profile != NULL && i < player->task_count; i++) {
+        const struct rwd_task *task = &player->tasks[i];
+        if (task->status != RWD_TASK_HELD || !rwd_gate_lifts(task->reason)) {
+            continue;
+        }
+        int64_t until_ms = 0;
+        enum rwd_task_reason reason = rwd_gate_player(
+            making->facts->gates, making->profile, task->kyc_min_level, now_ms, &until_ms);
+        if (reason == task->reason && until_ms == 0) {
+            continue;
+        }
+        decision->changes = room(making->arena, decision->changes, decision->change_count,
+            &making->change_capacity, sizeof decision->changes[0]);
+        if (decision->changes == NULL) {
+            return RWD_LIMIT;
+        }
+        rwd_gate_release(making->facts->gates, task, reason, until_ms, now_ms,
+            &decision->changes[decision->change_count++]);
+    }
+    return RWD_OK;
+}
+
+static void void_reservations(const struct making *making)
+{
+    for (size_t i = 0; i < making->decision->task_count; i++) {
+        const struct rwd_task *task = &making->decision->tasks[i];
+        rwd_pool_account(making->facts->pools, task->pool_no, task->pool_period,
+            task->reward.cost.minor, rwd_task_budget_of(task), RWD_BUDGET_NOTHING);
+    }
+}
+
+static enum rwd_status decide_rules(struct making *making)
+{
+    size_t count = 0;
+    struct rwd_ruleset_entry *const *entries =
+        rwd_ruleset_for(making->facts->ruleset, making->event->name, &count);
+    making->decision->rulebook_no = rwd_rulebook_no(rwd_ruleset_rulebook(making->facts->ruleset));
+    if (count == 0) {
+        return RWD_OK;
+    }
+    making->verdicts = rwd_arena_alloc(making->arena, count);
+    if (making->verdicts == NULL) {
+        return RWD_LIMIT;
+    }
+    making->decision->verdicts = making->verdicts;
+    for (size_t i = 0; i < count; i++) {
+        enum rwd_rule_verdict verdict = RWD_RULE_FIRED;
+        if (decide_rule(making, entries[i], &verdict) != RWD_OK) {
+            return RWD_LIMIT;
+        }
+        making->verdicts[making->decision->verdict_count++] = (uint8_t)verdict;
+    }
+    return RWD_OK;
+}
+
+enum rwd_status rwd_decide(const struct rwd_decide_facts *facts, const struct rwd_event *event,
+    const struct rwd_player *player, struct rwd_arena *arena, struct rwd_decision *decision,
+    struct rwd_problem *problem)
+{
+    if (rwd_player_has_seen(player, event->event_fingerprint)) {
+        return RWD_CONFLICT;
+    }
+    int64_t behind_ms = player->newest_event_ms - event->time_ms;
+    if (behind_ms > (int64_t)RWD_DEDUPE_WINDOW_HOURS * HOUR_MS) {
+        rwd_problem_set(problem, "late", "/ts",
+            "%lld h behind this player's newest event; past %d h a repeat could not be told",
+            (long long)(behind_ms / HOUR_MS), RWD_DEDUPE_WINDOW_HOURS);
+        return RWD_INVALID;
+    }
+    *decision = (struct rwd_decision){
+        .has_event = true,
+        .late = behind_ms > facts->gates->reorder_window_ms,
+        .event_ms = event->time_ms,
+        .now_ms = facts->now_ms,
+        .event_fingerprint = event->event_fingerprint,
+    };
+    struct making making = {.facts = facts,
+        .event = event,
+        .player = player,
+        .profile = rwd_profile_after(event, player, arena),
+        .arena = arena,
+        .decision = decision};
+    if (making.profile == NULL) {
+        return RWD_LIMIT;
+    }
+    if (making.profile != &player->profile) {
+        decision->profile = making.profile;
+    }
+    if (review_holds(&making) != RWD_OK || decide_rules(&making) != RWD_OK) {
+        void_reservations(&making);
+        return RWD_LIMIT;
+    }
+    return RWD_OK;
+}

@@ -1,0 +1,34 @@
+/*
+ * decide: what an event means for a player under the rules in force. Pure but for the pools it
+ * asks.
+ *
+ *     (event, player, rules, pools, gates, now) -> decision
+ *
+ * It reads no clock, changes no player and does no I/O; the same inputs give the same decision bit
+ * for bit. Pools answer a reservation, and the answer stands in the decision; a backtest hands in
+ * play money, replay asks nobody.
+ *
+ * Threads:   a shard's, with its own ruleset.
+ * Ownership: the decision hangs in the arena.
+ */
+#ifndef RWD_DECIDE_DECIDE_H
+#define RWD_DECIDE_DECIDE_H
+
+#include "decide/gates.h"
+#include "script/rulebook.h"
+
+struct rwd_decide_facts {
+    struct rwd_ruleset *ruleset;
+    struct rwd_pools *pools;
+    const struct rwd_gates *gates;
+    int64_t now_ms;
+};
+
+/* OK: *decision. CONFLICT: a duplicate, nothing changes. INVALID: *problem, type "late": further
+ * behind than the dedupe window, so a repeat could no longer be told. LIMIT: the arena is full,
+ * nothing is reserved; try again with an empty one. */
+RWD_MUST_USE enum rwd_status rwd_decide(const struct rwd_decide_facts *facts,
+    const struct rwd_event *event, const struct rwd_player *player, struct rwd_arena *arena,
+    struct rwd_decision *decision, struct rwd_problem *problem);
+
+#endif
