@@ -74,8 +74,17 @@ static void account(struct rwd_pools *pools, const struct rwd_task *task, enum r
     }
 }
 
+/* A failed task that starts anew may still be here, or come back whole. */
 static void add_task(struct rwd_player *player, const struct rwd_task *task)
 {
+    struct rwd_task *known = rwd_player_task_find(player, task->id);
+    if (known != NULL) {
+        uint8_t budget_known = known->budget_known;
+        *known = *task;
+        known->dirty = true;
+        known->budget_known = budget_known;
+        return;
+    }
     size_t capacity = player->task_capacity;
     player->tasks =
         rwd_room_for(player->tasks, player->task_count, &capacity, sizeof player->tasks[0]);
