@@ -37,7 +37,7 @@ static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_pla
         rwd_gate_release(gates, task, reason, until_ms, now_ms, change);
         change->status = RWD_TASK_HELD;
     } else {
-        change->status = RWD_TASK_CANCELLED;
+        change->status = RWD_TASK_DENIED;
         change->reason = reason;
         change->next_attempt_ms = 0;
     }

@@ -43,7 +43,7 @@ bool rwd_task_status_allowed(enum rwd_task_status from, enum rwd_task_status to)
 {
 #define TO(status) (1U << RWD_TASK_##status)
     static const unsigned allowed[RWD_TASK_STATUS_COUNT] = {
-        [RWD_TASK_PENDING] = TO(HELD) | TO(DISPATCHING) | TO(CANCELLED),
+        [RWD_TASK_PENDING] = TO(HELD) | TO(DISPATCHING) | TO(DENIED) | TO(CANCELLED),
         [RWD_TASK_HELD] = TO(PENDING) | TO(HELD) | TO(DENIED) | TO(EXPIRED) | TO(CANCELLED),
         /* Dispatching again: a crash lost the answer, and the next claim repeats the same request.
          */

@@ -1,0 +1,75 @@
+#include "engine/directory.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+#include <stdatomic.h>
+
+enum { BLOCK_SIZE = 1024 };
+
+struct rwd_directory {
+    struct rwd_directory_entry *blocks[RWD_DIRECTORY_VERSION_COUNT_MAX / BLOCK_SIZE];
+    _Atomic uint32_t count;
+    uint32_t first_version_of[RWD_DIRECTORY_VERSION_COUNT_MAX]; /* by rule_no - 1 */
+};
+
+struct rwd_directory *rwd_directory_create(void)
+{
+    return rwd_new(sizeof(struct rwd_directory));
+}
+
+void rwd_directory_destroy(struct rwd_directory *directory)
+{
+    if (directory != NULL) {
+        for (size_t i = 0; i < RWD_DIRECTORY_VERSION_COUNT_MAX / BLOCK_SIZE; i++) {
+            rwd_free(directory->blocks[i]);
+        }
+        rwd_free(directory);
+    }
+}
+
+enum rwd_status rwd_directory_add(
+    struct rwd_directory *directory, const struct rwd_directory_entry *entry)
+{
+    uint32_t count = rwd_directory_count(directory);
+    if (count == RWD_DIRECTORY_VERSION_COUNT_MAX) {
+        return RWD_LIMIT;
+    }
+    RWD_REQUIRE(entry->version_no == count + 1 && entry->rule_no > 0 &&
+                entry->rule_no <= RWD_DIRECTORY_VERSION_COUNT_MAX);
+    struct rwd_directory_entry **block = &directory->blocks[count / BLOCK_SIZE];
+    if (*block == NULL) {
+        *block = rwd_new(BLOCK_SIZE * sizeof **block);
+    }
+    (*block)[count % BLOCK_SIZE] = *entry;
+    if (directory->first_version_of[entry->rule_no - 1] == 0) {
+        directory->first_version_of[entry->rule_no - 1] = entry->version_no;
+    }
+    atomic_store_explicit(&directory->count, count + 1, memory_order_release);
+    return RWD_OK;
+}
+
+uint32_t rwd_directory_count(const struct rwd_directory *directory)
+{
+    return atomic_load_explicit(&directory->count, memory_order_acquire);
+}
+
+const struct rwd_directory_entry *rwd_directory_version(
+    const struct rwd_directory *directory, uint32_t version_no)
+{
+    if (version_no == 0 || version_no > rwd_directory_count(directory)) {
+        return NULL;
+    }
+    uint32_t index = version_no - 1;
+    return &directory->blocks[index / BLOCK_SIZE][index % BLOCK_SIZE];
+}
+
+const struct rwd_directory_entry *rwd_directory_rule(
+    const struct rwd_directory *directory, uint32_t rule_no)
+{
+    /* The count is read first: what it covers is seen whole. */
+    if (rule_no == 0 || rule_no > rwd_directory_count(directory)) {
+        return NULL;
+    }
+    return rwd_directory_version(directory, directory->first_version_of[rule_no - 1]);
+}

@@ -1,0 +1,145 @@
+#include "engine/records.h"
+
+#include "base/wire.h"
+
+/* A decision with its size before it, without a second buffer: the size is filled in afterwards. */
+static void put_decision(const struct rwd_decision *decision, struct rwd_buffer *out)
+{
+    size_t at = out->size;
+    rwd_wire_put_u32(out, 0);
+    rwd_decision_encode(decision, out);
+    uint32_t size = (uint32_t)(out->size - at - sizeof size);
+    __builtin_memcpy(out->data + at, &size, sizeof size);
+}
+
+static struct rwd_text read_decision(struct rwd_wire *wire)
+{
+    uint32_t size = rwd_wire_u32(wire);
+    if (wire->failed || size > (size_t)(wire->end - wire->at)) {
+        wire->failed = true;
+        return (struct rwd_text){0};
+    }
+    struct rwd_text text = {.data = (const char *)wire->at, .size = size};
+    wire->at += size;
+    return text;
+}
+
+void rwd_event_body_encode(
+    struct rwd_text user_id, const struct rwd_decision *decision, struct rwd_buffer *out)
+{
+    rwd_wire_put_text(out, user_id);
+    put_decision(decision, out);
+}
+
+enum rwd_status rwd_event_body_decode(struct rwd_text body, struct rwd_event_body *decoded)
+{
+    struct rwd_wire wire = rwd_wire_of(body.data, body.size);
+    decoded->user_id = rwd_wire_text(&wire);
+    decoded->decision = read_decision(&wire);
+    decoded->raw =
+        (struct rwd_text){.data = (const char *)wire.at, .size = (size_t)(wire.end - wire.at)};
+    return wire.failed ? RWD_CORRUPT : RWD_OK;
+}
+
+void rwd_task_body_encode(const struct rwd_task_command *command,
+    const struct rwd_decision *decision, struct rwd_buffer *out)
+{
+    rwd_wire_put_text(out, command->user_id);
+    put_decision(decision, out);
+    rwd_wire_put_u8(out, (uint8_t)command->kind);
+    rwd_buffer_put(out, command->id.bytes, sizeof command->id.bytes);
+    rwd_wire_put_varint(out, command->attempt);
+    rwd_wire_put_text(out, command->actor);
+    rwd_wire_put_text(out, command->note);
+    rwd_wire_put_signed(out, command->http_status);
+    rwd_wire_put_text(out, command->endpoint);
+}
+
+enum rwd_status rwd_task_body_decode(struct rwd_text body, struct rwd_task_body *decoded)
+{
+    struct rwd_wire wire = rwd_wire_of(body.data, body.size);
+    *decoded = (struct rwd_task_body){.user_id = rwd_wire_text(&wire)};
+    decoded->decision = read_decision(&wire);
+    struct rwd_task_command *command = &decoded->command;
+    command->user_id = decoded->user_id;
+    command->kind = (enum rwd_task_command_kind)rwd_wire_u8(&wire);
+    for (size_t i = 0; i < sizeof command->id.bytes; i++) {
+        command->id.bytes[i] = rwd_wire_u8(&wire);
+    }
+    command->attempt = (uint32_t)rwd_wire_varint(&wire);
+    command->actor = rwd_wire_text(&wire);
+    command->note = rwd_wire_text(&wire);
+    command->http_status = rwd_wire_signed(&wire);
+    command->endpoint = rwd_wire_text(&wire);
+    return rwd_wire_done(&wire) ? RWD_OK : RWD_CORRUPT;
+}
+
+/* A row is its fields in order; one list of them serves both directions. */
+#define DEAD_LETTER_FIELDS(TEXT, NUMBER)                                                           \
+    TEXT(letter_id)                                                                                \
+    TEXT(lane)                                                                                     \
+    TEXT(reason)                                                                                   \
+    TEXT(pointer)                                                                                  \
+    TEXT(detail)                                                                                   \
+    TEXT(user_id)                                                                                  \
+    TEXT(reference)                                                                                \
+    TEXT(body)                                                                                     \
+    NUMBER(attempts)                                                                               \
+    TEXT(status)                                                                                   \
+    NUMBER(created_ms)                                                                             \
+    NUMBER(updated_ms)
+
+#define BUDGET_FIELDS(TEXT, NUMBER)                                                                \
+    TEXT(pool_id)                                                                                  \
+    NUMBER(pool_no)                                                                                \
+    TEXT(currency)                                                                                 \
+    TEXT(period)                                                                                   \
+    NUMBER(hard_cap_minor)                                                                         \
+    NUMBER(soft_cap_minor)
+
+#define RULE_VERSION_FIELDS(TEXT, NUMBER)                                                          \
+    TEXT(rule_id)                                                                                  \
+    TEXT(version)                                                                                  \
+    NUMBER(rule_no)                                                                                \
+    NUMBER(version_no)                                                                             \
+    TEXT(content_hash)                                                                             \
+    TEXT(state)                                                                                    \
+    TEXT(source)                                                                                   \
+    TEXT(source_name)                                                                              \
+    NUMBER(registered_ms)                                                                          \
+    NUMBER(since_ms)
+
+#define RULEBOOK_FIELDS(TEXT, NUMBER)                                                              \
+    NUMBER(rulebook_no)                                                                            \
+    TEXT(versions)                                                                                 \
+    NUMBER(since_ms)
+
+#define PUT_TEXT(field) rwd_wire_put_text(out, row->field);
+#define PUT_NUMBER(field) rwd_wire_put_signed(out, (int64_t)row->field);
+#define READ_TEXT(field) row->field = rwd_wire_text(&wire);
+#define READ_NUMBER(field) row->field = (__typeof__(row->field))rwd_wire_signed(&wire);
+
+#define ROW_CODEC(name, fields)                                                                    \
+    void rwd_##name##_encode(const struct rwd_##name##_row *row, struct rwd_buffer *out)           \
+    {                                                                                              \
+        fields(PUT_TEXT, PUT_NUMBER)                                                               \
+    }                                                                                              \
+    enum rwd_status rwd_##name##_decode(struct rwd_text body, struct rwd_##name##_row *row)        \
+    {                                                                                              \
+        struct rwd_wire wire = rwd_wire_of(body.data, body.size);                                  \
+        fields(READ_TEXT, READ_NUMBER) return rwd_wire_done(&wire) ? RWD_OK : RWD_CORRUPT;         \
+    }
+
+ROW_CODEC(dead_letter, DEAD_LETTER_FIELDS)
+ROW_CODEC(budget, BUDGET_FIELDS)
+ROW_CODEC(rule_version, RULE_VERSION_FIELDS)
+ROW_CODEC(rulebook, RULEBOOK_FIELDS)
+#undef ROW_CODEC
+#undef READ_NUMBER
+#undef READ_TEXT
+#undef PUT_NUMBER
+#undef PUT_TEXT
+#undef DEAD_LETTER_FIELDS
+#undef BUDGET_FIELDS
+#undef RULE_VERSION_FIELDS
+#undef RULEBOOK_FIELDS
