@@ -317,12 +317,12 @@ static enum rwd_status review_holds(struct making *making)
     return RWD_OK;
 }
 
-static void void_reservations(const struct making *making)
+void rwd_decide_undo(const struct rwd_decide_facts *facts, const struct rwd_decision *decision)
 {
-    for (size_t i = 0; i < making->decision->task_count; i++) {
-        const struct rwd_task *task = &making->decision->tasks[i];
-        rwd_pool_account(making->facts->pools, task->pool_no, task->pool_period,
-            task->reward.cost.minor, rwd_task_budget_of(task), RWD_BUDGET_NOTHING);
+    for (size_t i = 0; i < decision->task_count; i++) {
+        const struct rwd_task *task = &decision->tasks[i];
+        rwd_pool_account(facts->pools, task->pool_no, task->pool_period, task->reward.cost.minor,
+            rwd_task_budget_of(task), RWD_BUDGET_NOTHING);
     }
 }
 
@@ -384,7 +384,8 @@ enum rwd_status rwd_decide(const struct rwd_decide_facts *facts, const struct rw
         decision->profile = making.profile;
     }
     if (review_holds(&making) != RWD_OK || decide_rules(&making) != RWD_OK) {
-        void_reservations(&making);
+        rwd_decide_undo(facts, decision);
+        decision->task_count = 0;
         return RWD_LIMIT;
     }
     return RWD_OK;

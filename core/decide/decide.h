@@ -31,4 +31,7 @@ RWD_MUST_USE enum rwd_status rwd_decide(const struct rwd_decide_facts *facts,
     const struct rwd_event *event, const struct rwd_player *player, struct rwd_arena *arena,
     struct rwd_decision *decision, struct rwd_problem *problem);
 
+/* Gives back what a decision that will not be applied has reserved. */
+void rwd_decide_undo(const struct rwd_decide_facts *facts, const struct rwd_decision *decision);
+
 #endif

@@ -1,0 +1,648 @@
+#include "engine/shard.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "decide/apply.h"
+#include "decide/decide.h"
+#include "engine/players.h"
+#include "engine/records.h"
+#include "engine/shard_inputs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MAILBOX_COUNT_MAX = 4096,
+    /* Rows that wait for the next checkpoint; past it the shard takes no batch until one is home.
+     */
+    WAITING_SIZE_MAX = 64 << 20,
+    /* Players may pile up dirty while the store is away, to this many times the hot limit. */
+    DIRTY_FACTOR_MAX = 2,
+    /* The projector is to be busy at most this part of the time: 1 in 6, so that its upserts leave
+     * the cores to deciding; the slower the store, the rarer and fuller the checkpoints. */
+    CHECKPOINT_PAUSE_FACTOR = 5,
+};
+
+/* Where the journal stood when checkpoint `epoch` passed it. */
+struct stamp {
+    uint64_t epoch;
+    uint64_t position;
+};
+
+static struct rwd_sandbox_limits sandbox_limits(const struct rwd_config *config)
+{
+    return (struct rwd_sandbox_limits){
+        .instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
+        .memory_size_max = (uint32_t)config->sandbox_memory_size_max_mib << 20,
+        .deadline_ms = (uint32_t)config->sandbox_deadline_ms,
+    };
+}
+
+struct rwd_shard {
+    struct rwd_shard_options options;
+    struct rwd_mailbox *mailbox;
+    struct rwd_store_reader *reader;
+    struct rwd_players *players;
+    struct rwd_ruleset *ruleset;
+    struct rwd_shard_metrics metrics;
+    struct rwd_buffer scratch;
+    struct rwd_arena replay_arena;
+    size_t hot_count_max;
+
+    struct rwd_message *waiting; /* taken from the mailbox, not handled yet */
+    struct rwd_message *waiting_last;
+
+    struct rwd_checkpoint_message *filling;
+    struct rwd_checkpoint_message *spare; /* NULL while one is on its way */
+    uint64_t epoch;                       /* checkpoints posted */
+    uint64_t committed_epoch;
+    int64_t next_checkpoint_ns;
+    uint64_t last_stamp;
+    struct stamp *stamps; /* of the epochs a dirty player may date from, ascending */
+    size_t stamp_count;
+    size_t stamp_capacity;
+    bool stopping;
+};
+
+enum rwd_status rwd_shard_create(
+    const struct rwd_shard_options *options, struct rwd_shard **shard, struct rwd_error *error)
+{
+    struct rwd_shard *made = rwd_new(sizeof *made);
+    made->options = *options;
+    enum rwd_status status = rwd_store_reader_open(options->store_url, &made->reader, error);
+    if (status != RWD_OK) {
+        rwd_free(made);
+        return status;
+    }
+    made->mailbox = rwd_mailbox_create(MAILBOX_COUNT_MAX);
+    made->players = rwd_players_create(made->reader);
+    made->filling = rwd_checkpoint_message_create();
+    made->spare = rwd_checkpoint_message_create();
+    made->last_stamp = options->replay_position;
+    made->stamps = rwd_new(sizeof made->stamps[0]);
+    made->stamps[0] = (struct stamp){.epoch = 0, .position = options->replay_position};
+    made->stamp_count = 1;
+    made->stamp_capacity = 1;
+    rwd_arena_init(&made->replay_arena, 64 << 10, 64 << 20);
+    *shard = made;
+    return RWD_OK;
+}
+
+void rwd_shard_destroy(struct rwd_shard *shard)
+{
+    if (shard == NULL) {
+        return;
+    }
+    rwd_ruleset_destroy(shard->ruleset);
+    rwd_players_destroy(shard->players);
+    rwd_store_reader_close(shard->reader);
+    rwd_checkpoint_message_destroy(shard->filling);
+    rwd_checkpoint_message_destroy(shard->spare);
+    rwd_mailbox_destroy(shard->mailbox);
+    rwd_arena_finish(&shard->replay_arena);
+    rwd_buffer_finish(&shard->scratch);
+    rwd_free(shard->stamps);
+    rwd_free(shard);
+}
+
+struct rwd_mailbox *rwd_shard_mailbox(struct rwd_shard *shard)
+{
+    return shard->mailbox;
+}
+
+struct rwd_shard_metrics *rwd_shard_metrics(struct rwd_shard *shard)
+{
+    return &shard->metrics;
+}
+
+/* ---- one input ---- */
+
+/* The record's own part of an input: the scratch buffer's bytes, kept with the batch. */
+static bool set_record(struct rwd_shard *shard, struct rwd_input *input, enum rwd_record_type type,
+    uint64_t sequence, int64_t time_ms)
+{
+    char *copy = rwd_arena_copy(&input->batch->arena, shard->scratch.data, shard->scratch.size);
+    if (copy == NULL) {
+        return false;
+    }
+    input->parts[0] = (struct rwd_text){.data = copy, .size = shard->scratch.size};
+    input->record = (struct rwd_record){.type = (uint8_t)type,
+        .sequence = sequence,
+        .time_ms = time_ms,
+        .user_fingerprint = input->user_fingerprint,
+        .event_fingerprint = input->event.event_fingerprint};
+    return true;
+}
+
+static void refuse(struct rwd_input *input, const char *type, const char *detail)
+{
+    struct rwd_problem *problem = rwd_arena_alloc(&input->batch->arena, sizeof *problem);
+    RWD_REQUIRE(problem != NULL);
+    rwd_problem_set(problem, type, "", "%s", detail);
+    input->problem = problem;
+    input->outcome = RWD_OUTCOME_REJECTED;
+}
+
+static void fail(struct rwd_input *input, enum rwd_status status, const struct rwd_error *error)
+{
+    struct rwd_error *copy = rwd_arena_alloc(&input->batch->arena, sizeof *copy);
+    RWD_REQUIRE(copy != NULL);
+    *copy = *error;
+    input->error = copy;
+    input->status = status;
+    input->outcome = RWD_OUTCOME_FAILED;
+}
+
+static bool has_open_change(const struct rwd_decision *decision)
+{
+    return decision->task_count > 0 || decision->change_count > 0;
+}
+
+/* Decides in memory ahead of the journal; dies with the process if the journal fails. */
+static void apply(struct rwd_shard *shard, struct rwd_player *player,
+    const struct rwd_decision *decision, uint64_t sequence)
+{
+    rwd_apply(player, decision, sequence, shard->options.pools, false);
+    rwd_players_mark_dirty(shard->players, player, shard->epoch, has_open_change(decision));
+}
+
+static void put_dead_letter(
+    struct rwd_shard *shard, struct rwd_input *input, uint64_t sequence, int64_t now_ms)
+{
+    char letter_id[32];
+    (void)snprintf(letter_id, sizeof letter_id, "dl_%016" PRIx64, sequence);
+    struct rwd_dead_letter_row row = {
+        .letter_id = rwd_text_of(letter_id),
+        .lane = RWD_TEXT("events"),
+        .reason = rwd_text_of(input->problem->type),
+        .pointer = rwd_text_of(input->problem->pointer),
+        .detail = rwd_text_of(input->problem->detail),
+        .user_id = input->event.user_id,
+        .reference = input->event.event_id,
+        .body = input->event.raw,
+        .status = RWD_TEXT("open"),
+        .created_ms = now_ms,
+        .updated_ms = now_ms,
+    };
+    shard->scratch.size = 0;
+    rwd_dead_letter_encode(&row, &shard->scratch);
+    if (set_record(shard, input, RWD_RECORD_DEAD_LETTER, sequence, now_ms)) {
+        rwd_checkpoint_add_dead_letter(shard->filling, &row);
+    }
+    rwd_count(&shard->metrics.rejected, 1);
+}
+
+static void handle_event(
+    struct rwd_shard *shard, struct rwd_input *input, uint64_t sequence, int64_t now_ms)
+{
+    struct rwd_player *player = NULL;
+    struct rwd_error error;
+    enum rwd_status status = rwd_players_get(
+        shard->players, input->event.user_id, input->user_fingerprint, &player, &error);
+    if (status != RWD_OK) {
+        rwd_log(RWD_LOG_ERROR, "shard", "shard=%u msg=\"%s\"", shard->options.index, error.text);
+        refuse(input, "store_unavailable", "the player could not be loaded; send the event again");
+        return;
+    }
+    struct rwd_decide_facts facts = {.ruleset = shard->ruleset,
+        .pools = shard->options.pools,
+        .gates = shard->options.gates,
+        .now_ms = now_ms};
+    struct rwd_problem problem;
+    status =
+        rwd_decide(&facts, &input->event, player, &input->batch->arena, &input->decision, &problem);
+    if (status == RWD_CONFLICT) {
+        input->outcome = RWD_OUTCOME_DUPLICATE;
+        rwd_count(&shard->metrics.duplicates, 1);
+        return;
+    }
+    if (status == RWD_INVALID) {
+        refuse(input, problem.type, problem.detail);
+        put_dead_letter(shard, input, sequence, now_ms);
+        return;
+    }
+    shard->scratch.size = 0;
+    if (status == RWD_OK) {
+        rwd_event_body_encode(input->event.user_id, &input->decision, &shard->scratch);
+    }
+    if (status != RWD_OK || !set_record(shard, input, RWD_RECORD_EVENT, sequence, now_ms)) {
+        /* Only a batch of monsters gets here: its memory is used up. */
+        rwd_decide_undo(&facts, &input->decision);
+        refuse(input, "limit", "the batch's memory is used up; send the event again");
+        return;
+    }
+    input->parts[1] = input->event.raw;
+    input->outcome = RWD_OUTCOME_ACCEPTED;
+    apply(shard, player, &input->decision, sequence);
+    rwd_count(&shard->metrics.accepted, 1);
+    rwd_count(&shard->metrics.late, input->decision.late);
+    rwd_count(&shard->metrics.tasks_created, input->decision.task_count);
+}
+
+/* How a delivery went, for the table that people read. */
+static void add_delivery(struct rwd_shard *shard, const struct rwd_task_command *command,
+    uint32_t attempt, int64_t now_ms)
+{
+    if (command->kind != RWD_TASK_SUCCESS && command->kind != RWD_TASK_RETRY &&
+        command->kind != RWD_TASK_REFUSED) {
+        return;
+    }
+    char task_id[RWD_TASK_ID_TEXT_SIZE];
+    rwd_task_id_format(command->id, task_id);
+    const struct rwd_delivery_row row = {.task_id = rwd_text_of(task_id),
+        .attempt = attempt,
+        .at_ms = now_ms,
+        .endpoint = command->endpoint,
+        .http_status = command->http_status,
+        .outcome = rwd_text_of(rwd_task_command_name(command->kind)),
+        .detail = command->note};
+    rwd_checkpoint_add_delivery(shard->filling, &row);
+}
+
+static void handle_task(
+    struct rwd_shard *shard, struct rwd_input *input, uint64_t sequence, int64_t now_ms)
+{
+    const struct rwd_task_command *command = input->command;
+    struct rwd_player *player = NULL;
+    struct rwd_error error;
+    enum rwd_status status = rwd_players_find(
+        shard->players, command->user_id, input->user_fingerprint, &player, &error);
+    if (status == RWD_OK) {
+        status = rwd_decide_task(shard->options.gates, shard->options.pools, command, player,
+            now_ms, &input->batch->arena, &input->decision, &error);
+    }
+    if (status != RWD_OK) {
+        fail(input, status, &error);
+        return;
+    }
+    shard->scratch.size = 0;
+    rwd_task_body_encode(command, &input->decision, &shard->scratch);
+    RWD_REQUIRE(set_record(shard, input, RWD_RECORD_TASK, sequence, now_ms));
+    apply(shard, player, &input->decision, sequence);
+    add_delivery(shard, command, command->attempt, now_ms);
+    struct rwd_task *task = rwd_arena_alloc(&input->batch->arena, sizeof *task);
+    RWD_REQUIRE(task != NULL);
+    *task = *rwd_player_task_find(player, command->id);
+    input->task = task;
+    input->kyc_level = player->profile.kyc_level;
+    input->outcome = RWD_OUTCOME_ACCEPTED;
+}
+
+static void handle_player(struct rwd_shard *shard, struct rwd_input *input)
+{
+    struct rwd_player *player = NULL;
+    struct rwd_error error;
+    enum rwd_status status =
+        rwd_players_find(shard->players, input->user_id, input->user_fingerprint, &player, &error);
+    if (status != RWD_OK) {
+        if (status == RWD_NOT_FOUND) {
+            (void)rwd_fail(&error, status, "no event of player '%.*s' was ever accepted",
+                RWD_TEXT_ARGS(input->user_id));
+        }
+        fail(input, status, &error);
+        return;
+    }
+    shard->scratch.size = 0;
+    rwd_shard__put_player(player, shard->options.directory, &shard->scratch);
+    char *copy = rwd_arena_copy(&input->batch->arena, shard->scratch.data, shard->scratch.size);
+    RWD_REQUIRE(copy != NULL);
+    input->json = (struct rwd_text){.data = copy, .size = shard->scratch.size};
+    input->outcome = RWD_OUTCOME_ACCEPTED;
+}
+
+/* A row as it stands: journaled and stored, no player involved. */
+static void handle_row(
+    struct rwd_shard *shard, struct rwd_input *input, uint64_t sequence, int64_t now_ms)
+{
+    struct rwd_error error;
+    shard->scratch.size = 0;
+    enum rwd_record_type type = RWD_RECORD_RULE;
+    if (input->kind == RWD_INPUT_BUDGET) {
+        struct rwd_budget_row row = *input->budget;
+        enum rwd_status status = rwd_shard__put_budget(shard->options.pools, &row, &error);
+        if (status != RWD_OK) {
+            fail(input, status, &error);
+            return;
+        }
+        rwd_budget_encode(&row, &shard->scratch);
+        rwd_checkpoint_add_budget(shard->filling, &row);
+        type = RWD_RECORD_BUDGET;
+    } else if (input->kind == RWD_INPUT_RULE_VERSION) {
+        rwd_rule_version_encode(input->rule_version, &shard->scratch);
+        rwd_checkpoint_add_rule_version(shard->filling, input->rule_version);
+    } else if (input->kind == RWD_INPUT_RULEBOOK) {
+        rwd_rulebook_encode(input->rulebook, &shard->scratch);
+        rwd_checkpoint_add_rulebook(shard->filling, input->rulebook);
+        type = RWD_RECORD_RULEBOOK;
+    } else {
+        rwd_dead_letter_encode(input->dead_letter, &shard->scratch);
+        rwd_checkpoint_add_dead_letter(shard->filling, input->dead_letter);
+        type = RWD_RECORD_DEAD_LETTER_CHANGE;
+    }
+    RWD_REQUIRE(set_record(shard, input, type, sequence, now_ms));
+    input->outcome = RWD_OUTCOME_ACCEPTED;
+}
+
+static void handle_input(
+    struct rwd_shard *shard, struct rwd_input *input, uint64_t sequence, int64_t now_ms)
+{
+    switch (input->kind) {
+    case RWD_INPUT_EVENT:
+        handle_event(shard, input, sequence, input->event.ingest_ms);
+        break;
+    case RWD_INPUT_REFUSED:
+        input->outcome = RWD_OUTCOME_REJECTED;
+        put_dead_letter(shard, input, sequence, now_ms);
+        break;
+    case RWD_INPUT_TASK:
+        handle_task(shard, input, sequence, now_ms);
+        break;
+    case RWD_INPUT_PLAYER:
+        handle_player(shard, input);
+        break;
+    case RWD_INPUT_BUDGET:
+    case RWD_INPUT_RULE_VERSION:
+    case RWD_INPUT_RULEBOOK:
+    case RWD_INPUT_DEAD_LETTER_CHANGE:
+        handle_row(shard, input, sequence, now_ms);
+        break;
+    }
+}
+
+static void handle_batch(struct rwd_shard *shard, struct rwd_batch *batch)
+{
+    int64_t begin_ns = rwd_clock_monotonic_ns(&shard->options.clock);
+    int64_t now_ms = rwd_clock_wall_ms(&shard->options.clock);
+    uint64_t sequence = atomic_fetch_add(shard->options.sequence, batch->count);
+    for (size_t i = 0; i < batch->count; i++) {
+        handle_input(shard, &batch->inputs[i], sequence + 1 + i, now_ms);
+    }
+    batch->decided_ns = rwd_clock_monotonic_ns(&shard->options.clock);
+    rwd_histogram_add(&shard->metrics.decide_ns,
+        (uint64_t)(batch->decided_ns - begin_ns) / batch->count, batch->count);
+    rwd_mailbox_return(shard->options.journal, &batch->message);
+}
+
+/* ---- checkpoints ---- */
+
+static uint64_t position_of_epoch(const struct rwd_shard *shard, uint64_t epoch)
+{
+    for (size_t i = shard->stamp_count; i > 0; i--) {
+        if (shard->stamps[i - 1].epoch == epoch) {
+            return shard->stamps[i - 1].position;
+        }
+    }
+    return 0; /* this very checkpoint: the journal's stamp will tell */
+}
+
+static void forget_stamps_before(struct rwd_shard *shard, uint64_t epoch)
+{
+    size_t old = 0;
+    while (old < shard->stamp_count && shard->stamps[old].epoch < epoch) {
+        old++;
+    }
+    memmove(
+        shard->stamps, shard->stamps + old, (shard->stamp_count - old) * sizeof shard->stamps[0]);
+    shard->stamp_count -= old;
+}
+
+static void post_checkpoint(struct rwd_shard *shard)
+{
+    struct rwd_checkpoint_message *message = shard->filling;
+    shard->filling = shard->spare;
+    shard->spare = NULL;
+    shard->epoch++;
+    int64_t taken = 0;
+    for (; taken < shard->options.config->engine_checkpoint_player_count_max; taken++) {
+        struct rwd_player *player = rwd_players_take_dirty(shard->players, shard->epoch);
+        if (player == NULL) {
+            break;
+        }
+        rwd_checkpoint_add_player(message, player, shard->options.directory, shard->options.pools);
+    }
+    uint64_t since = rwd_players_dirty_since(shard->players, shard->epoch);
+    forget_stamps_before(shard, since);
+    message->message.kind = RWD_SHARD_CHECKPOINT;
+    message->shard = shard->options.index;
+    message->epoch = shard->epoch;
+    message->replay_position = position_of_epoch(shard, since);
+    message->rows.sequence = atomic_load(shard->options.sequence);
+    message->home = shard->mailbox;
+    rwd_mailbox_return(shard->options.journal, &message->message);
+}
+
+/* Anything to store, or a journal that went on without us and whose position is to move? */
+static bool checkpoint_wanted(const struct rwd_shard *shard)
+{
+    return rwd_players_dirty_count(shard->players) > 0 ||
+           rwd_checkpoint_message_size(shard->filling) > 0 ||
+           atomic_load(shard->options.journal_end) != shard->last_stamp;
+}
+
+static void checkpoint_home(struct rwd_shard *shard, struct rwd_checkpoint_message *message)
+{
+    shard->committed_epoch = message->epoch;
+    shard->last_stamp = message->stamp;
+    size_t capacity = shard->stamp_capacity;
+    shard->stamps =
+        rwd_room_for(shard->stamps, shard->stamp_count, &capacity, sizeof shard->stamps[0]);
+    shard->stamp_capacity = capacity;
+    shard->stamps[shard->stamp_count++] =
+        (struct stamp){.epoch = message->epoch, .position = message->stamp};
+    int64_t interval_ns = shard->options.config->engine_checkpoint_interval_ms * 1000000;
+    int64_t pause_ns = message->taken_ns * CHECKPOINT_PAUSE_FACTOR;
+    shard->next_checkpoint_ns = rwd_clock_monotonic_ns(&shard->options.clock) +
+                                (pause_ns > interval_ns ? pause_ns : interval_ns);
+    rwd_checkpoint_message_reset(message);
+    shard->spare = message;
+    rwd_count(&shard->metrics.players_evicted,
+        rwd_players_evict(shard->players, shard->hot_count_max, shard->committed_epoch));
+}
+
+/* Posts a checkpoint when one is due; returns how long to wait for messages at most. */
+static int tend_checkpoint(struct rwd_shard *shard)
+{
+    if (shard->spare == NULL) {
+        return -1; /* one is on its way; its return wakes us */
+    }
+    int64_t now_ns = rwd_clock_monotonic_ns(&shard->options.clock);
+    int64_t left_ns = shard->next_checkpoint_ns - now_ns;
+    if (left_ns > 0 && !shard->stopping) {
+        return (int)(left_ns / 1000000) + 1;
+    }
+    if (checkpoint_wanted(shard)) {
+        post_checkpoint(shard);
+        return -1;
+    }
+    shard->next_checkpoint_ns =
+        now_ns + shard->options.config->engine_checkpoint_interval_ms * 1000000;
+    return (int)shard->options.config->engine_checkpoint_interval_ms;
+}
+
+/* ---- the thread ---- */
+
+static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message *message)
+{
+    const struct rwd_sandbox_limits limits = sandbox_limits(shard->options.config);
+    struct rwd_ruleset *old = shard->ruleset;
+    shard->ruleset = rwd_ruleset_create(
+        message->rulebook, &limits, (uint32_t)shard->options.config->sandbox_error_count_max, old);
+    rwd_ruleset_destroy(old);
+    rwd_rulebook_release(message->rulebook);
+    rwd_free(message);
+}
+
+/* Too much waits for the store: batches stay where they are until a checkpoint is home. */
+static bool choked(const struct rwd_shard *shard)
+{
+    return rwd_checkpoint_message_size(shard->filling) > WAITING_SIZE_MAX ||
+           rwd_players_dirty_count(shard->players) > shard->hot_count_max * DIRTY_FACTOR_MAX;
+}
+
+static void enqueue(struct rwd_shard *shard, struct rwd_message *messages)
+{
+    while (messages != NULL) {
+        struct rwd_message *message = messages;
+        messages = message->next;
+        /* A checkpoint that comes home is what unchokes us: it does not queue. */
+        if (message->kind == RWD_SHARD_CHECKPOINT) {
+            checkpoint_home(shard, (struct rwd_checkpoint_message *)message);
+            continue;
+        }
+        message->next = NULL;
+        if (shard->waiting == NULL) {
+            shard->waiting = message;
+        } else {
+            shard->waiting_last->next = message;
+        }
+        shard->waiting_last = message;
+    }
+}
+
+static void handle_waiting(struct rwd_shard *shard)
+{
+    while (shard->waiting != NULL && !choked(shard)) {
+        struct rwd_message *message = shard->waiting;
+        shard->waiting = message->next;
+        if (message->kind == RWD_SHARD_BATCH) {
+            handle_batch(shard, (struct rwd_batch *)message);
+        } else if (message->kind == RWD_SHARD_RULEBOOK) {
+            switch_rulebook(shard, (struct rwd_rulebook_message *)message);
+        } else {
+            RWD_REQUIRE(message->kind == RWD_SHARD_STOP);
+            shard->stopping = true;
+            rwd_free(message);
+        }
+    }
+}
+
+void rwd_shard_run(void *context)
+{
+    struct rwd_shard *shard = context;
+    shard->hot_count_max = (size_t)shard->options.config->engine_hot_player_count_max /
+                           (size_t)shard->options.config->engine_shards;
+    int timeout_ms = 0;
+    for (;;) {
+        enqueue(shard, rwd_mailbox_wait(shard->mailbox, timeout_ms));
+        handle_waiting(shard);
+        timeout_ms = tend_checkpoint(shard);
+        atomic_store_explicit(
+            &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
+        atomic_store_explicit(&shard->metrics.dirty_players,
+            rwd_players_dirty_count(shard->players), memory_order_relaxed);
+        atomic_store_explicit(&shard->metrics.players_loaded,
+            rwd_players_loaded_count(shard->players), memory_order_relaxed);
+        if (shard->stopping && shard->waiting == NULL && shard->spare != NULL &&
+            rwd_players_dirty_count(shard->players) == 0 &&
+            rwd_checkpoint_message_size(shard->filling) == 0) {
+            return;
+        }
+    }
+}
+
+/* ---- replay ---- */
+
+static enum rwd_status replay_decision(struct rwd_shard *shard, const struct rwd_record *record,
+    struct rwd_text user_id, struct rwd_text bytes, bool *applied, struct rwd_error *error)
+{
+    struct rwd_player *player = NULL;
+    struct rwd_decision decision;
+    enum rwd_status status =
+        rwd_players_get(shard->players, user_id, record->user_fingerprint, &player, error);
+    if (status != RWD_OK || record->sequence <= player->sequence) {
+        return status;
+    }
+    status = rwd_decision_decode(bytes, &shard->replay_arena, &decision);
+    if (status == RWD_OK) {
+        rwd_apply(player, &decision, record->sequence, shard->options.pools, true);
+        rwd_players_mark_dirty(shard->players, player, 0, has_open_change(&decision));
+        *applied = true;
+    }
+    return status;
+}
+
+static enum rwd_status replay_record(
+    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
+{
+    bool applied = false;
+    enum rwd_status status = RWD_OK;
+    if (record->type == RWD_RECORD_EVENT) {
+        struct rwd_event_body body;
+        status = rwd_event_body_decode(record->body, &body);
+        if (status == RWD_OK) {
+            status = replay_decision(shard, record, body.user_id, body.decision, &applied, error);
+        }
+    } else if (record->type == RWD_RECORD_TASK) {
+        struct rwd_task_body body;
+        status = rwd_task_body_decode(record->body, &body);
+        if (status == RWD_OK) {
+            status = replay_decision(shard, record, body.user_id, body.decision, &applied, error);
+        }
+        if (status == RWD_OK && applied) {
+            add_delivery(shard, &body.command, body.command.attempt, record->time_ms);
+        }
+    } else if (record->type == RWD_RECORD_DEAD_LETTER ||
+               record->type == RWD_RECORD_DEAD_LETTER_CHANGE) {
+        struct rwd_dead_letter_row row;
+        status = rwd_dead_letter_decode(record->body, &row);
+        if (status == RWD_OK) {
+            rwd_checkpoint_add_dead_letter(shard->filling, &row);
+        }
+    } else if (record->type == RWD_RECORD_BUDGET) {
+        struct rwd_budget_row row;
+        status = rwd_budget_decode(record->body, &row);
+        if (status == RWD_OK) {
+            status = rwd_shard__put_budget(shard->options.pools, &row, error);
+            rwd_checkpoint_add_budget(shard->filling, &row);
+        }
+    } else if (record->type == RWD_RECORD_RULE) {
+        struct rwd_rule_version_row row;
+        status = rwd_rule_version_decode(record->body, &row);
+        if (status == RWD_OK) {
+            rwd_checkpoint_add_rule_version(shard->filling, &row);
+        }
+    } else if (record->type == RWD_RECORD_RULEBOOK) {
+        struct rwd_rulebook_row row;
+        status = rwd_rulebook_decode(record->body, &row);
+        if (status == RWD_OK) {
+            rwd_checkpoint_add_rulebook(shard->filling, &row);
+        }
+    }
+    return status;
+}
+
+enum rwd_status rwd_shard_replay(
+    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
+{
+    error->text[0] = '\0';
+    enum rwd_status status = replay_record(shard, record, error);
+    rwd_arena_reset(&shard->replay_arena, 1 << 20);
+    if (status != RWD_OK && error->text[0] == '\0') {
+        return rwd_fail(error, RWD_CORRUPT,
+            "the record at position %" PRIu64 " (sequence %" PRIu64 ") cannot be read",
+            record->position, record->sequence);
+    }
+    return status;
+}

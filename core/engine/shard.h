@@ -1,0 +1,72 @@
+/*
+ * shard: one thread that owns some of the players and decides for them.
+ *
+ * Every user id is hashed to one shard, so one user is always handled in order by one thread. A
+ * shard takes batches, decides and applies each input in memory, writes the records the journal is
+ * to keep, and passes the batch on to the journal; nobody is told anything before the batch is
+ * home, durable. Every checkpoint_interval it hands changed players to the projector, which walk
+ * the same way.
+ *
+ * Threads:   post to its mailbox from any thread; replay before it runs; all else is its own.
+ * Ownership: create/destroy; what options point to is borrowed and outlives the shard.
+ */
+#ifndef RWD_ENGINE_SHARD_H
+#define RWD_ENGINE_SHARD_H
+
+#include "base/clock.h"
+#include "domain/config.h"
+#include "engine/batch.h"
+#include "engine/checkpoint.h"
+#include "engine/directory.h"
+#include "engine/metrics.h"
+#include "script/rulebook.h"
+
+#include <stdatomic.h>
+
+enum rwd_shard_message {
+    RWD_SHARD_BATCH,      /* struct rwd_batch */
+    RWD_SHARD_CHECKPOINT, /* struct rwd_checkpoint_message, committed and on its way home */
+    RWD_SHARD_RULEBOOK,   /* struct rwd_rulebook_message */
+    RWD_SHARD_STOP,       /* struct rwd_message: store everything, then end */
+};
+
+/* Gives the shard a reference to the rulebook. */
+struct rwd_rulebook_message {
+    struct rwd_message message;
+    struct rwd_rulebook *rulebook;
+};
+
+struct rwd_shard_options {
+    uint32_t index;
+    const struct rwd_config *config;
+    const struct rwd_gates *gates;
+    struct rwd_pools *pools;
+    const struct rwd_directory *directory;
+    const char *store_url;
+    struct rwd_clock clock;
+    uint8_t fingerprint_key[RWD_SIPHASH_KEY_SIZE];
+    struct rwd_mailbox *journal;
+    _Atomic uint64_t *sequence;    /* of the last record, over all shards */
+    _Atomic uint64_t *journal_end; /* the journal's end, as published */
+    uint64_t replay_position;      /* where the store stood at start */
+};
+
+struct rwd_shard;
+
+/* UNAVAILABLE: the store cannot be read. */
+RWD_MUST_USE enum rwd_status rwd_shard_create(
+    const struct rwd_shard_options *options, struct rwd_shard **shard, struct rwd_error *error);
+void rwd_shard_destroy(struct rwd_shard *shard);
+
+struct rwd_mailbox *rwd_shard_mailbox(struct rwd_shard *shard);
+struct rwd_shard_metrics *rwd_shard_metrics(struct rwd_shard *shard);
+
+/* Applies a record of the journal's tail to this shard's players, where the player has not got it
+ * yet. Before the shard runs. CORRUPT: the record cannot be read. */
+RWD_MUST_USE enum rwd_status rwd_shard_replay(
+    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error);
+
+/* The thread's function; returns after RWD_SHARD_STOP, when all is stored. */
+void rwd_shard_run(void *shard);
+
+#endif

@@ -1,0 +1,86 @@
+#include "engine/shard_inputs.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+static void put_until(struct rwd_buffer *out, int64_t until_ms)
+{
+    char text[RWD_TIME_TEXT_SIZE];
+    if (until_ms == 0) {
+        rwd_buffer_put_string(out, "null");
+    } else if (until_ms == INT64_MAX) {
+        /* No end was given: the last time RFC 3339 can write. */
+        rwd_buffer_put_string(out, "\"9999-12-31T23:59:59Z\"");
+    } else {
+        rwd_time_format(until_ms, text);
+        rwd_buffer_put_format(out, "\"%s\"", text);
+    }
+}
+
+static void put_rules(const struct rwd_player *player, const struct rwd_directory *directory,
+    bool milestones, struct rwd_buffer *out)
+{
+    bool first = true;
+    for (uint32_t i = 0; i < player->rule_count; i++) {
+        const struct rwd_player_rule *rule = &player->rules[i];
+        const struct rwd_directory_entry *entry = rwd_directory_rule(directory, rule->rule_no);
+        if (entry == NULL || (milestones ? rule->fired_count == 0 : rule->total == 0)) {
+            continue;
+        }
+        rwd_buffer_put_format(out, "%s\"%s\":", first ? "" : ",", entry->rule_id);
+        first = false;
+        if (!milestones) {
+            rwd_buffer_put_u64(out, rule->total);
+            continue;
+        }
+        for (uint32_t fired = 0; fired < rule->fired_count; fired++) {
+            rwd_buffer_put_char(out, fired == 0 ? '[' : ',');
+            rwd_buffer_put_u64(out, rule->fired[fired]);
+        }
+        rwd_buffer_put_char(out, ']');
+    }
+}
+
+void rwd_shard__put_player(
+    const struct rwd_player *player, const struct rwd_directory *directory, struct rwd_buffer *out)
+{
+    const struct rwd_profile *profile = &player->profile;
+    rwd_buffer_put_string(out, "{\"user_id\":");
+    rwd_buffer_put_json(out, rwd_player_user_id(player));
+    rwd_buffer_put_format(out,
+        ",\"kyc_level\":%u,\"rg\":{\"self_excluded\":%s,\"cool_off_until\":", profile->kyc_level,
+        profile->self_excluded_until_ms != 0 ? "true" : "false");
+    put_until(out, profile->cool_off_until_ms);
+    rwd_buffer_put_format(out, ",\"deposit_limit_reached\":%s},\"geo\":",
+        profile->deposit_limit_until_ms != 0 ? "true" : "false");
+    if (profile->geo[0] != '\0') {
+        rwd_buffer_put_format(out, "\"%s\"", profile->geo);
+    } else {
+        rwd_buffer_put_string(out, "null");
+    }
+    rwd_buffer_put_string(out, ",\"points\":{");
+    put_rules(player, directory, false, out);
+    rwd_buffer_put_string(out, "},\"milestones\":{");
+    put_rules(player, directory, true, out);
+    rwd_buffer_put_string(out, "},\"arms\":{}}");
+}
+
+enum rwd_status rwd_shard__put_budget(
+    struct rwd_pools *pools, struct rwd_budget_row *row, struct rwd_error *error)
+{
+    struct rwd_pool_terms terms = {
+        .hard_cap_minor = row->hard_cap_minor, .soft_cap_minor = row->soft_cap_minor};
+    if (row->pool_id.size == 0 || row->pool_id.size >= sizeof terms.id) {
+        return rwd_fail(
+            error, RWD_INVALID, "a budget's id has 1 to %zu bytes", sizeof terms.id - 1);
+    }
+    (void)snprintf(terms.id, sizeof terms.id, "%.*s", RWD_TEXT_ARGS(row->pool_id));
+    if (rwd_currency_parse(row->currency, &terms.currency) != RWD_OK ||
+        rwd_pool_period_parse(row->period, &terms.period) != RWD_OK) {
+        return rwd_fail(error, RWD_INVALID,
+            "a budget needs an ISO 4217 currency and a period of day, week or season");
+    }
+    uint32_t wanted = rwd_pools_find(pools, row->pool_id) == 0 ? row->pool_no : 0;
+    return rwd_pools_put(pools, &terms, wanted, &row->pool_no, error);
+}

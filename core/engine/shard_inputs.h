@@ -1,0 +1,21 @@
+/*
+ * shard_inputs: the shard's dealings that are not about deciding. Private to the engine.
+ */
+#ifndef RWD_ENGINE_SHARD_INPUTS_H
+#define RWD_ENGINE_SHARD_INPUTS_H
+
+#include "domain/pool.h"
+#include "engine/directory.h"
+#include "store/store.h"
+
+#include "domain/player.h"
+
+/* GET /v1/players/{id}'s answer (spec 10). */
+void rwd_shard__put_player(
+    const struct rwd_player *player, const struct rwd_directory *directory, struct rwd_buffer *out);
+
+/* Puts a pool and fills in row->pool_no. INVALID, CONFLICT, LIMIT: see rwd_pools_put. */
+RWD_MUST_USE enum rwd_status rwd_shard__put_budget(
+    struct rwd_pools *pools, struct rwd_budget_row *row, struct rwd_error *error);
+
+#endif
