@@ -64,13 +64,18 @@ void rwd_log_write(struct rwd_log_site *site, enum rwd_log_level level, const ch
     uint32_t suppressed = 0;
     (void)pthread_mutex_lock(&mutex);
     if (admit(site, now_ms / 1000, &suppressed)) {
-        int size = snprintf(line, sizeof line, "ts=%s level=%s module=%s ", time_text,
-            level_names[level], module);
+        int size = snprintf(
+            line, sizeof line, "ts=%s level=%s module=%s ", time_text, level_names[level], module);
         int more = vsnprintf(line + size, sizeof line - (size_t)size - 32, format, arguments);
-        size += more < (int)(sizeof line - (size_t)size - 32) ? more
-                                                              : (int)sizeof line - size - 33;
+        size += more < (int)(sizeof line - (size_t)size - 32) ? more : (int)sizeof line - size - 33;
         if (suppressed > 0) {
             size += snprintf(line + size, sizeof line - (size_t)size, " suppressed=%u", suppressed);
+        }
+        /* A value from outside must not begin a line of its own, or steer a terminal. */
+        for (int i = 0; i < size; i++) {
+            if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
+                line[i] = '?';
+            }
         }
         line[size++] = '\n';
         ssize_t written = write(STDERR_FILENO, line, (size_t)size);
