@@ -30,6 +30,8 @@ enum {
     /* One connection's share of a turn while a big body comes in. */
     BODY_BYTES_PER_TURN_MAX = 1024 * 1024,
     LINGER_TIMEOUT_MS = 2000,
+    /* Below this, copying a body behind its head costs less than a second part for the kernel. */
+    COALESCED_SIZE_MAX = 2048,
     SWEEP_PERIOD_MIN_MS = 5,
     SWEEP_PERIOD_MAX_MS = 250,
 };
@@ -272,7 +274,9 @@ static bool send_parts(struct connection *connection, struct iovec *parts, int p
     size_t sent = 0;
     if (connection->output.size == 0) {
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)part_count};
-        ssize_t size = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+        ssize_t size = part_count == 1
+                           ? send(connection->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+                           : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
         if (size < 0 && errno != EAGAIN && errno != EINTR) {
             return false;
         }
@@ -304,6 +308,10 @@ static void send_answer(struct connection *connection, int status, const char *c
     bool has_body = body.size > 0 && status != 204 && status != 304 &&
                     !(connection->state == STATE_HANDLING &&
                         connection->request.reader.method == RWD_HTTP_HEAD);
+    if (has_body && body.size <= COALESCED_SIZE_MAX) {
+        rwd_buffer_put_text(head, body);
+        has_body = false;
+    }
     struct iovec parts[2] = {{.iov_base = head->data, .iov_len = head->size},
         {.iov_base = (void *)(uintptr_t)body.data, .iov_len = body.size}};
     rwd_count(&server->counters.answers[status / 100 < 6 ? status / 100 : 5], 1);
