@@ -51,6 +51,21 @@ static struct rwd_arena_chunk *advance(struct rwd_arena *arena, size_t size)
         return kept;
     }
     size_t capacity = size > arena->chunk_size ? size : arena->chunk_size;
+    /* Kept chunks that are too small must not take the room of one that is not: what the arena held
+     * in an earlier use may not decide whether something fits now. */
+    while (
+        kept != NULL && capacity <= arena->size_max && arena->size > arena->size_max - capacity) {
+        struct rwd_arena_chunk *next = kept->next;
+        arena->size -= kept->capacity;
+        ASAN_UNPOISON_MEMORY_REGION(kept->data, kept->capacity);
+        rwd_free(kept);
+        kept = next;
+    }
+    if (current != NULL) {
+        current->next = kept;
+    } else {
+        arena->first = kept;
+    }
     if (capacity > arena->size_max || arena->size > arena->size_max - capacity) {
         return NULL;
     }

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+/* 9999-12-31T23:59:59.999Z: an offset or a leap second can carry the last day of that year over. */
+static const int64_t time_ms_max = 253402300799999;
+
 static int64_t system_wall_ms(void *context)
 {
     (void)context;
@@ -110,7 +113,7 @@ bool rwd_time_parse(struct rwd_text text, int64_t *time_ms)
     int64_t seconds =
         days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     *time_ms = (seconds - offset_minutes * 60) * 1000 + milliseconds;
-    return *time_ms >= 0;
+    return *time_ms >= 0 && *time_ms <= time_ms_max;
 }
 
 void rwd_time_format(int64_t time_ms, char out[RWD_TIME_TEXT_SIZE])

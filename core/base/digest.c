@@ -115,9 +115,12 @@ void rwd_sha256(struct rwd_text text, uint8_t out[RWD_SHA256_SIZE])
 
 void rwd_hmac_sha256(struct rwd_text key, struct rwd_text text, uint8_t out[RWD_SHA256_SIZE])
 {
+    /* OpenSSL takes NULL for "none given", not for "empty". */
+    const char *key_data = key.data != NULL ? key.data : "";
+    const char *data = text.data != NULL ? text.data : "";
     unsigned size = RWD_SHA256_SIZE;
-    RWD_REQUIRE(HMAC(EVP_sha256(), key.data, (int)key.size, (const unsigned char *)text.data,
-                    text.size, out, &size) != NULL);
+    RWD_REQUIRE(HMAC(EVP_sha256(), key_data, (int)key.size, (const unsigned char *)data, text.size,
+                    out, &size) != NULL);
 }
 
 bool rwd_equal_in_constant_time(const void *a, const void *b, size_t size)
@@ -156,7 +159,16 @@ bool rwd_base64_read(struct rwd_text text, struct rwd_buffer *bytes)
     if (size < 0) {
         return false;
     }
-    bytes->size += (size_t)size - padding;
+    size_t decoded = (size_t)size - padding;
+    /* The bits that padding leaves over must be zero: one spelling for the same bytes. */
+    char again[8];
+    struct rwd_text tail = {
+        .data = bytes->data + bytes->size + decoded - (3 - padding), .size = 3 - padding};
+    (void)EVP_EncodeBlock((unsigned char *)again, (const unsigned char *)tail.data, (int)tail.size);
+    if (memcmp(again, text.data + text.size - 4, 4) != 0) {
+        return false;
+    }
+    bytes->size += decoded;
     return true;
 }
 

@@ -71,6 +71,12 @@ void rwd_log_write(struct rwd_log_site *site, enum rwd_log_level level, const ch
         if (suppressed > 0) {
             size += snprintf(line + size, sizeof line - (size_t)size, " suppressed=%u", suppressed);
         }
+        /* A value from outside must not begin a line of its own, or steer a terminal. */
+        for (int i = 0; i < size; i++) {
+            if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
+                line[i] = '?';
+            }
+        }
         line[size++] = '\n';
         ssize_t written = write(STDERR_FILENO, line, (size_t)size);
         (void)written;

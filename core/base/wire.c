@@ -86,6 +86,9 @@ uint64_t rwd_wire_varint(struct rwd_wire *wire)
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t byte = rwd_wire_u8(wire);
+        if (shift == 63 && byte > 1) {
+            break; /* more than 64 bits */
+        }
         value |= (uint64_t)(byte & 0x7f) << shift;
         if ((byte & 0x80) == 0) {
             return wire->failed ? 0 : value;
