@@ -6,11 +6,13 @@ a change of one place.
 """
 
 import datetime
+import functools
 import http.client
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -35,11 +37,8 @@ journal {{ segment_size_mib = {segment_size_mib} }}
 {endpoint}
 prices {{
     price "freespins"  {{ cost = "0.10" currency = "EUR" }}
-    price "bonus_cash" {{ cost = "1.00" currency = "EUR" }}
     price "loot"       {{ cost = "3.00" currency = "EUR" }}
     price "coupon"     {{ cost = "0.50" currency = "EUR" }}
-    price "badge"      {{ cost = "0.00" currency = "EUR" }}
-    price "notify"     {{ cost = "0.00" currency = "EUR" }}
 }}
 {budgets}
 {extra}
@@ -73,12 +72,11 @@ budget "{pool}" {{
 ALL_KINDS = ("points", "cash", "bonus_cash", "freespins", "coupon", "loot", "badge", "notify")
 PORT_FILE = "rewardd.port"  # one line "host:port", in data.dir, written when ready
 
-# Tables and columns of the embedded store; read when the daemon is stopped.
-SQL = {
-    "tasks": "SELECT reward_task_id, user_id, rule_id, threshold, status, cost_minor, pool_id"
-             " FROM reward_task",
-    "ledger": "SELECT reward_task_id, user_id, pool_id, amount_minor FROM ledger",
-    "budgets": "SELECT pool_id, reserved_minor, spent_minor FROM budget",
+# Tables of the embedded store, known by the columns they must have, whatever they are called.
+COLUMNS = {
+    "tasks": {"task_id", "user_id", "rule_id", "threshold", "status", "cost_minor", "pool_id"},
+    "ledger": {"task_id", "user_id", "pool_id", "cost_minor", "payout_id", "posted_ms"},
+    "budgets": {"pool_id", "reserved_minor", "spent_minor"},
 }
 
 
@@ -93,11 +91,29 @@ def database_path(data):
 
 
 def journal_segments(data):
-    """The journal's segment files, oldest first (sidecar indexes are not segments)."""
-    files = [path for path in pathlib.Path(data).rglob("*")
-             if path.is_file() and "journal" in path.relative_to(data).parts[0]
-             and not path.name.endswith((".idx", ".index", ".tmp", ".lock"))]
-    return sorted(files)
+    """The journal's segment files, oldest first: their names are positions in hex."""
+    return sorted(pathlib.Path(data).rglob("*.journal"), key=lambda path: path.name)
+
+
+def letter_id(letter):
+    """The id of a dead letter as the API lists it."""
+    return next(letter[key] for key in ("dead_letter_id", "letter_id", "id") if key in letter)
+
+
+def schemas():
+    """The registry of event schemas that the product ships, or None while there is none."""
+    for folder in (REPOSITORY / "rules" / "schemas", REPOSITORY / "schemas"):
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def version_of(name):
+    """The newest registered version of an event, which its schema's file name is."""
+    folder = schemas()
+    found = sorted((folder / name).glob("*.json")) if folder else []
+    versions = [path.stem for path in found if re.fullmatch(r"\d+\.\d+\.\d+", path.stem)]
+    return max(versions, key=lambda text: [int(part) for part in text.split(".")], default="1.2.0")
 
 
 def cents(value):
@@ -107,6 +123,11 @@ def cents(value):
     minor = Decimal(str(value)) * 100
     assert minor == int(minor), f"{value} is not a whole number of cents"
     return int(minor)
+
+
+def ledger_cents(row):
+    """What a ledger row of the API cost its pool."""
+    return cents(row["cost"] if "cost" in row else row["amount"])
 
 
 def lua_string(text):
@@ -159,6 +180,11 @@ def new_id(prefix="e"):
         return f"{prefix}_{os.getpid()}_{_serial[0]}"
 
 
+@functools.lru_cache(maxsize=None)
+def known_version(name):
+    return version_of(name)
+
+
 def event(name, user, payload, ts=None, event_id=None, geo="TR", platform="android", **more):
     """One event in the envelope of the contract; geo or platform None leaves the field out."""
     block = {"id": user}
@@ -166,7 +192,7 @@ def event(name, user, payload, ts=None, event_id=None, geo="TR", platform="andro
         block["geo"] = geo
     if platform is not None:
         block["platform"] = platform
-    return {"event_id": event_id or new_id(), "event_name": name, "version": "1.2.0",
+    return {"event_id": event_id or new_id(), "event_name": name, "version": known_version(name),
             "ts": ts or now(), "user": block, "payload": payload, **more}
 
 
@@ -267,6 +293,8 @@ class Daemon:
         self.process, self.address, self.local = None, None, threading.local()
         self.data.mkdir(parents=True, exist_ok=True)
         self.rules.mkdir(parents=True, exist_ok=True)
+        if schemas() == REPOSITORY / "rules" / "schemas":
+            shutil.copytree(schemas(), self.rules / "schemas")
         url = url or (wallet.url if wallet else "http://127.0.0.1:9/payouts")
         self.options = dict(name="wallet", url=url, secret=secret, secret_next=secret_next,
                             timeout_ms=timeout_ms, concurrency=concurrency,
@@ -303,12 +331,17 @@ class Daemon:
 
     def rows(self, what):
         """Rows of the embedded store as dicts; stop the daemon first for a settled picture."""
-        path = database_path(self.data)
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as database:
+        database = sqlite3.connect(f"file:{database_path(self.data)}?mode=ro", uri=True, timeout=10)
+        try:
             database.row_factory = sqlite3.Row
-            rows = [dict(row) for row in database.execute(SQL.get(what, what))]
-        database.close()
-        return rows
+            names = [row[0] for row in database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+            tables = [name for name in names if COLUMNS[what] <= {
+                row["name"] for row in database.execute(f'PRAGMA table_info("{name}")')}]
+            assert len(tables) == 1, f"{what}: tables with {sorted(COLUMNS[what])}: {tables}"
+            return [dict(row) for row in database.execute(f'SELECT * FROM "{tables[0]}"')]
+        finally:
+            database.close()
 
     # -------- life
 
@@ -577,8 +610,8 @@ def check_books(daemon, wallet, unsure=(), stop=True):
     assert len(set(booked)) == len(booked), "a task is in the ledger twice"
     assert set(booked) == succeeded
     for row in rows:
-        assert cents(row["amount"]) == cents(by_id[row["reward_task_id"]]["cost"]), row
-    assert sum(cents(row["amount"]) for row in rows) == sum(
+        assert ledger_cents(row) == cents(by_id[row["reward_task_id"]]["cost"]), row
+    assert sum(ledger_cents(row) for row in rows) == sum(
         cents(by_id[task_id]["cost"]) for task_id in payouts if task_id in succeeded)
 
     pools = set(daemon.budgets) | {task["pool_id"] for task in tasks if task.get("pool_id")}
@@ -598,11 +631,11 @@ def check_books(daemon, wallet, unsure=(), stop=True):
         daemon.stop()
         daemon.ctl("journal", "verify")
         stored = daemon.rows("tasks")
-        assert sorted(row["reward_task_id"] for row in stored) == sorted(by_id)
+        assert sorted(row["task_id"] for row in stored) == sorted(by_id)
         for row in stored:
-            task = by_id[row["reward_task_id"]]
+            task = by_id[row["task_id"]]
             assert row["status"] == task["status"], row
             assert row["cost_minor"] == cents(task["cost"]), row
-        assert sum(row["amount_minor"] for row in daemon.rows("ledger")) == sum(
-            cents(row["amount"]) for row in rows)
+        assert sum(row["cost_minor"] for row in daemon.rows("ledger")) == sum(
+            ledger_cents(row) for row in rows)
     return by_id

@@ -35,15 +35,15 @@ RULES = {
         caps={"per_event": 10, "per_minute": 11, "per_day": 40}, guards=rulebook.guards(2),
         milestones=[
             (10, rulebook.freespins(10)),
-            (30, 'bonus_cash { amount = "2.00", currency = "EUR", wagering = 15, cost = "2.00" }'),
-            (80, 'loot { rarity = "rare", cost = "3.33" }')]),
+            (30, 'bonus_cash { amount = "2.00", currency = "EUR", wagering = 15 }'),
+            (80, 'loot { rarity = "rare", cost = "3.33", currency = "EUR" }')]),
     ("hourly_stakes", "1.0.0"): rulebook.rule(
         "hourly_stakes", score="math.min(event.payload.bet, 100)", caps={"per_hour": 120},
         guards=rulebook.guards(2),
         milestones=[(100, rulebook.freespins(5)), (1000, rulebook.cash("1.07"))]),
     ("ios_only", "1.0.0"): rulebook.rule(
         "ios_only", where='{ platform = "ios" }', score="5", caps={"per_day": 15},
-        guards=rulebook.guards(2), milestones=[(20, 'coupon { code = "IOS", cost = "0.50" }')]),
+        guards=rulebook.guards(2), milestones=[(20, 'coupon { code = "IOS", cost = "0.50", currency = "EUR" }')]),
 }
 
 
@@ -133,7 +133,7 @@ def compare_tasks(daemon, expected, status):
                    rewardd.cents(task["cost"])) for task in tasks) == expected.task_keys()
     assert {task["status"] for task in tasks} == {status}
     if status == "held":
-        assert {task["reason"] for task in tasks} == {"kyc"}
+        assert all("kyc" in task["reason"] for task in tasks)
     return tasks
 
 
@@ -152,10 +152,10 @@ def compare_store(daemon, expected, status):
                   for row in rows) == expected.task_keys()
     assert {row["status"] for row in rows} == {status}
     paid = expected.cost(POOL) if status == "succeeded" else 0
-    pool, = [row for row in daemon.rows("budgets") if row["pool_id"] == POOL]
-    assert pool["spent_minor"] == paid
-    assert pool["reserved_minor"] == expected.cost(POOL) - paid
-    assert sum(row["amount_minor"] for row in daemon.rows("ledger")) == paid
+    sums = [row for row in daemon.rows("budgets") if row["pool_id"] == POOL]
+    assert sum(row["spent_minor"] for row in sums) == paid
+    assert sum(row["reserved_minor"] for row in sums) == expected.cost(POOL) - paid
+    assert sum(row["cost_minor"] for row in daemon.rows("ledger")) == paid
 
 
 def compare(daemon, expected):
@@ -263,6 +263,6 @@ def test_paid_when_kyc_arrives(real, wallet, bets, expected):
     compare_players(real, expected)
     compare_budget(real, expected, "spent")
     assert wallet.request_count == len(tasks) == len(wallet.payouts())
-    assert sum(rewardd.cents(row["amount"]) for row in real.ledger()) == expected.cost(POOL)
+    assert sum(rewardd.ledger_cents(row) for row in real.ledger()) == expected.cost(POOL)
     rewardd.check_books(real, wallet)
     compare_store(real, expected, "succeeded")
