@@ -158,7 +158,7 @@ def test_an_approved_task_still_meets_the_gates(reviewing, wallet):
 
 def test_a_rule_that_pays_without_a_pool_does_not_load(make_daemon):
     daemon = make_daemon(rules={("free", "1.0.0"): rulebook.rule(
-        "free", milestones=[(10, rulebook.cash("5.00"))], guards="{ kyc_min_level = 2, rg = true }"),
+        "free", milestones=[(10, rulebook.cash("5.00"))], guards="{ kyc_min_level = 2 }"),
         **rulebook.POINTS})
     earn(daemon, "u1")
     assert daemon.tasks() == [] and daemon.points("u1", "stakes") == 10

@@ -132,7 +132,7 @@ def small_disk(tmp_path):
 
 
 def test_full_disk(make_daemon, wallet, small_disk):
-    """The real thing: a disk that fills up, says so in time, and is used again once there is room."""
+    """The real thing: a disk fills up, we say so in time, and go on once there is room again."""
     data = small_disk / "data"
     daemon = make_daemon(rules=RULES, data=data, segment_size_mib=1)
     ballast = small_disk / "ballast"

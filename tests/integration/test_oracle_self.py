@@ -67,7 +67,8 @@ def test_where_active_and_names():
     oracle = Oracle([rule])
     yes = event("1", 5, "2021-11-01T00:00:00Z")
     no = [event("2", 5, "2021-10-31T23:59:59Z"), event("3", 5, "2021-12-01T00:00:00Z"),
-          event("4", 0.1, "2021-11-02T00:00:00Z"), event("5", 5, "2021-11-02T00:00:00Z", name="win")]
+          event("4", 0.1, "2021-11-02T00:00:00Z"),
+          event("5", 5, "2021-11-02T00:00:00Z", name="win")]
     no.append(dict(event("6", 5, "2021-11-02T00:00:00Z"), user={"id": "u", "platform": "android",
                                                               "geo": "TR"}))
     no.append(dict(event("7", 5, "2021-11-02T00:00:00Z"), user={"id": "u", "platform": "ios"}))

@@ -43,7 +43,8 @@ RULES = {
         milestones=[(100, rulebook.freespins(5)), (1000, rulebook.cash("1.07"))]),
     ("ios_only", "1.0.0"): rulebook.rule(
         "ios_only", where='{ platform = "ios" }', score="5", caps={"per_day": 15},
-        guards=rulebook.guards(2), milestones=[(20, 'coupon { code = "IOS", cost = "0.50", currency = "EUR" }')]),
+        guards=rulebook.guards(2),
+        milestones=[(20, 'coupon { code = "IOS", cost = "0.50", currency = "EUR" }')]),
 }
 
 

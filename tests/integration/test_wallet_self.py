@@ -26,7 +26,8 @@ def delivery(request_id, user="u1", amount="5.00"):
 
 
 def signed(body, request_id, secret=SECRET, families="both"):
-    stamp, headers, key = str(int(time.time())), {"Content-Type": "application/json"}, key_of(secret)
+    stamp, key = str(int(time.time())), key_of(secret)
+    headers = {"Content-Type": "application/json"}
     if families in ("both", "standard"):
         mac = hmac.digest(key, f"{request_id}.{stamp}.".encode() + body, "sha256")
         headers.update({"webhook-id": request_id, "webhook-timestamp": stamp,
@@ -151,9 +152,9 @@ def test_reset_garbage_drip_and_flood(wallet):
 
 def test_control_over_http_and_as_a_program(tmp_path):
     port_file = tmp_path / "wallet.port"
-    program = subprocess.Popen([sys.executable, str(rewardd.REPOSITORY / "tests/integration/wallet.py"),
-                                "--port", "0", "--secret", SECRET, "--port-file", str(port_file)],
-                               stdout=subprocess.PIPE, text=True)
+    source = rewardd.REPOSITORY / "tests" / "integration" / "wallet.py"
+    program = subprocess.Popen([sys.executable, str(source), "--port", "0", "--secret", SECRET,
+                                "--port-file", str(port_file)], stdout=subprocess.PIPE, text=True)
     try:
         assert urllib.parse.urlsplit(program.stdout.readline().split()[1]).path == "/payouts"
         rewardd.wait_until(port_file.exists)

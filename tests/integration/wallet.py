@@ -6,7 +6,8 @@ As a module it is the partner of the integration tests; as a program (./dev demo
 
     POST /payouts    the delivery of the contract; 200 {"payout_id": "..."}; same id, same payout
     GET  /control    counts and balances
-    POST /control    {"next": [behaviour, ...], "always": behaviour or null, "users": {id: behaviour}}
+    POST /control    {"next": [behaviour, ...], "always": behaviour or null,
+                      "users": {user id: behaviour or null}}
 
 A behaviour is {"do": name, ...}; "pay": true books the payout before misbehaving, which is what
 makes retries dangerous. Names: ok; status (status, retry_after); redirect (location); hang; drip;
