@@ -17,11 +17,16 @@ def wallet():
         yield running
 
 
-@pytest.fixture
-def make_daemon(tmp_path, wallet, request):
-    """make_daemon(rules=..., fault=..., start=False, ...): see rewardd.Daemon for the options."""
+@pytest.fixture(scope="session")
+def built():
+    """Asks for a built daemon."""
     if rewardd.binary() is None:
         pytest.skip("no rewardd binary: run ./dev build or set REWARDD_BIN_DIR")
+
+
+@pytest.fixture
+def make_daemon(built, tmp_path, wallet, request):
+    """make_daemon(rules=..., fault=..., start=False, ...): see rewardd.Daemon for the options."""
     made = []
 
     def make(start=True, **options):
@@ -60,9 +65,9 @@ def paying(make_daemon):
 
 
 @pytest.fixture
-def faults():
+def faults(built):
     """Asks for a build with named fault points."""
-    if rewardd.binary() is not None and not rewardd.has_fault_points():
+    if not rewardd.has_fault_points():
         pytest.skip("this build has no fault points (RWD_FAULTS)")
 
 

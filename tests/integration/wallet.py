@@ -124,7 +124,7 @@ class Wallet:
         self._server = Server((host, port), Handler)
         self.host, self.port = self._server.server_address[:2]
         self.url = f"http://{self.host}:{self.port}/payouts"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,),
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,),
                                         daemon=True)
 
     # -------- life
