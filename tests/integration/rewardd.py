@@ -35,16 +35,20 @@ data {{ dir = "{data}" }}
 rules {{ dir = "{rules}" }}
 journal {{ segment_size_mib = {segment_size_mib} }}
 {endpoint}
-prices {{
-    price "freespins"  {{ cost = "0.10" currency = "EUR" }}
-    price "loot"       {{ cost = "3.00" currency = "EUR" }}
-    price "coupon"     {{ cost = "0.50" currency = "EUR" }}
+gates {{ large_reward = "50.00" }}
+dispatcher {{
+    retry_base_ms = {retry_base_ms}
+    retry_max_ms = {retry_max_ms}
+    poll_interval_ms = 20
 }}
+price "freespins" {{ cost = "0.10" currency = "EUR" }}
+price "loot" {{ cost = "3.00" currency = "EUR" }}
+price "coupon" {{ cost = "0.50" currency = "EUR" }}
 {budgets}
 {extra}
 """
 
-# retry_base_ms and retry_max_ms keep eight attempts within seconds instead of minutes.
+# Short pauses (here and in dispatcher) keep eight attempts within seconds instead of minutes.
 ENDPOINT = """\
 endpoint "{name}" {{
     url = "{url}"
@@ -54,9 +58,8 @@ endpoint "{name}" {{
     timeout_ms = {timeout_ms}
     concurrency = {concurrency}
     allow_private = true
+    breaker_open_ms = 200
     kinds = {{ {kinds} }}
-    retry_base_ms = {retry_base_ms}
-    retry_max_ms = {retry_max_ms}
 }}
 """
 
@@ -298,8 +301,8 @@ class Daemon:
         url = url or (wallet.url if wallet else "http://127.0.0.1:9/payouts")
         self.options = dict(name="wallet", url=url, secret=secret, secret_next=secret_next,
                             timeout_ms=timeout_ms, concurrency=concurrency,
-                            kinds=", ".join(map(lua_string, kinds)),
-                            retry_base_ms=retry_base_ms, retry_max_ms=retry_max_ms)
+                            kinds=", ".join(map(lua_string, kinds)))
+        self.retry_base_ms, self.retry_max_ms = retry_base_ms, retry_max_ms
         self.budgets = budgets or {"nov_season": ("100000.00", "90000.00")}
         self.extra, self.segment_size_mib = extra, segment_size_mib
         self.write_conf()
@@ -314,7 +317,8 @@ class Daemon:
                           for pool, (hard, soft) in self.budgets.items())
         self.conf.write_text(CONF.format(
             data=self.data, rules=self.rules, segment_size_mib=self.segment_size_mib,
-            endpoint=ENDPOINT.format(**self.options), budgets=budgets, extra=self.extra))
+            endpoint=ENDPOINT.format(**self.options), budgets=budgets, extra=self.extra,
+            retry_base_ms=self.retry_base_ms, retry_max_ms=self.retry_max_ms))
 
     def write_rule(self, rule_id, version, text, suffix=""):
         """A rule file appears whole or not at all, as an editor or a deployment would do it."""

@@ -387,12 +387,30 @@ def test_a_client_that_leaves(daemon):
     daemon.accept(bet("u1", 1, ts=noon()))
 
 
-@pytest.mark.skipif(not rewardd.LONG, reason="waits for the daemon's own deadline: REWARDD_LONG=1")
-def test_half_a_head_is_closed_by_deadline(daemon):
-    with daemon.connect(timeout=120) as link:
-        link.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\n")
-        read_answer(link)
-        assert closed(link)
+@pytest.mark.parametrize("part", [b"POST /v1/events HTTP/1.1\r\nHost: x\r\n",
+                                  post(GOOD[:50], length(GOOD))], ids=["head", "body"])
+def test_half_a_request_is_closed_by_deadline(make_daemon, part):
+    """An absolute deadline: a byte now and then does not buy time."""
+    daemon = make_daemon(overrides=["server.head_timeout_ms=500", "server.body_timeout_ms=500"])
+    with daemon.connect(timeout=10) as link:
+        link.sendall(part)
+        link.settimeout(0.1)
+        for _ in range(100):
+            try:
+                data = link.recv(65536)
+                break
+            except TimeoutError:
+                try:
+                    link.sendall(b" ")
+                except ConnectionError:
+                    data = b""
+                    break
+            except ConnectionError:
+                data = b""
+                break
+        else:
+            raise AssertionError("still open after ten seconds")
+        assert data == b"" or data.startswith(b"HTTP/1.1 408"), data
 
 
 # ---------------------------------------------------------------- configuration

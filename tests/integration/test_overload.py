@@ -50,7 +50,7 @@ def test_one_partner_does_not_slow_another(make_daemon, wallet):
     with module.Wallet([rewardd.SECRET]) as other:
         second = rewardd.ENDPOINT.format(
             name="spins", url=other.url, secret=rewardd.SECRET, secret_next="", timeout_ms=1000,
-            concurrency=8, kinds='"freespins"', retry_base_ms=10, retry_max_ms=200)
+            concurrency=8, kinds='"freespins"')
         daemon = make_daemon(rules={**rulebook.PAYS, ("spins", "1.0.0"): rulebook.rule(
             "spins", milestones=[(10, rulebook.freespins(5))], guards=rulebook.guards())},
             kinds=("cash",), extra=second)
