@@ -1,0 +1,249 @@
+"""What people and consoles read: players, decisions, tasks, ledger, dead letters."""
+
+import json
+
+import pytest
+
+import rewardd
+import rulebook
+from rewardd import bet, expect_problem, kyc, letter_id, noon
+
+# Three rules that make explain interesting: one fires, one is capped, one never fires.
+THREE = {
+    ("capped", "1.0.0"): rulebook.rule("capped", score="event.payload.bet",
+                                       caps={"per_event": 50, "per_day": 60}),
+    ("elsewhere", "1.0.0"): rulebook.rule("elsewhere", where='{ geo = { "BR" } }'),
+    ("large_only", "1.0.0"): rulebook.rule("large_only", when="event.payload.bet >= 1000"),
+}
+
+
+@pytest.fixture
+def explained(make_daemon):
+    return make_daemon(rules=THREE)
+
+
+def test_player(paying):
+    paying.accept(kyc("u1", ts=noon(1, 0)), bet("u1", 12, ts=noon(1, 1)))
+    player = paying.player("u1")
+    assert set(player) >= {"user_id", "kyc_level", "rg", "geo", "points", "milestones", "arms"}
+    assert (player["user_id"], player["kyc_level"], player["geo"]) == ("u1", 2, "TR")
+    assert player["points"] == {"pays": 12} and player["milestones"] == {"pays": [10]}
+    assert set(player["rg"]) >= {"self_excluded", "cool_off_until", "deposit_limit_reached"}
+    assert player["rg"]["self_excluded"] is False
+    expect_problem(paying.get("/v1/players/nobody"), 404)
+
+
+def test_as_fresh_as_the_last_ack(daemon):
+    """No waiting here, on purpose: what was acknowledged is readable at once."""
+    for number in range(1, 101):
+        daemon.accept(bet("u1", 1, ts=noon(1, number)))
+        assert daemon.points("u1", "stakes") == number
+
+
+def test_explain_one_event(explained):
+    first, second = bet("u1", 70, ts=noon(1, 0)), bet("u1", 70, ts=noon(1, 1))
+    explained.accept(first, second)
+    text = json.dumps(explained.decision(second["event_id"]))
+    for word in ("capped", "elsewhere", "large_only", "70", "10", "per_day", "geo", "when"):
+        assert word in text, (word, text)
+    assert "per_event" in json.dumps(explained.decision(first["event_id"]))
+    assert explained.points("u1", "capped") == 60
+    expect_problem(explained.get("/v1/decisions/no_such_event"), 404)
+
+
+def test_explain_survives_restart_and_the_rule_file(explained):
+    one = bet("u1", 70, ts=noon())
+    explained.accept(one)
+    before = explained.decision(one["event_id"])
+    explained.restart()
+    assert explained.decision(one["event_id"]) == before
+
+
+def test_decisions_of_a_player_newest_first_by_pages(explained):
+    events = [bet("u1", 1, ts=noon(1, number)) for number in range(25)]
+    for one in events:
+        explained.accept(one, bet("u2", 1, ts=noon()))
+    found = explained.listing("/v1/players/u1/decisions", limit=10)
+    order = [item["event_id"] if "event_id" in item else item["event"]["event_id"]
+             for item in found]
+    assert order == [one["event_id"] for one in reversed(events)]
+    assert "1.0.0" in json.dumps(found[0])
+
+
+def make_tasks(daemon, count):
+    users = [f"u{number:03}" for number in range(count)]
+    daemon.accept(*[kyc(user, ts=noon(1, 0)) for user in users])
+    daemon.accept(*[bet(user, 10, ts=noon(1, 1)) for user in users])
+    daemon.wait_for(lambda: len(daemon.tasks(status="succeeded")) == count, 60)
+    return users
+
+
+def test_task_shape_and_filters(paying):
+    make_tasks(paying, 3)
+    task, = paying.tasks(user_id="u001")
+    assert set(task) >= {"reward_task_id", "user_id", "origin", "reward", "pool_id", "cost",
+                         "status", "reason", "attempts", "created_at", "updated_at"}
+    assert set(task["origin"]) >= {"rule_id", "version", "threshold", "event_id"}
+    assert (task["origin"]["rule_id"], task["origin"]["threshold"]) == ("pays", 10)
+    assert (task["pool_id"], rewardd.cents(task["cost"])) == ("nov_season", 500)
+    assert task["created_at"] <= task["updated_at"] and task["created_at"].endswith("Z")
+    assert len(paying.tasks(rule_id="pays")) == 3
+    assert paying.tasks(rule_id="other") == paying.tasks(status="held") == []
+    assert paying.tasks(user_id="nobody") == []
+    expect_problem(paying.get("/v1/reward-tasks?status=nonsense"), 400)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_cursors_see_everything_once(paying, limit):
+    users = make_tasks(paying, 30)
+    found = paying.listing("/v1/reward-tasks", limit=limit)
+    assert sorted(task["user_id"] for task in found) == users
+    assert len(paying.listing("/v1/ledger", limit=limit)) == 30
+
+
+def test_a_page_is_stable_while_more_arrives(paying):
+    """Whoever pages through a list meets each old item exactly once, whatever is added."""
+    make_tasks(paying, 20)
+    first = paying.get("/v1/reward-tasks?limit=10").json
+    paying.accept(kyc("z", ts=noon(1, 0)), bet("z", 10, ts=noon(1, 1)))
+    paying.wait_task("succeeded", user_id="z")
+    second = paying.get(f"/v1/reward-tasks?limit=10&cursor={first['next_cursor']}").json
+    ids = [item["reward_task_id"] for item in first["items"] + second["items"]]
+    assert len(ids) == len(set(ids)) == 20
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=1000000000",
+                                   "cursor=forged", "cursor=%00", "nonsense=1"])
+def test_bad_queries(paying, query):
+    """Refused, or (a limit too large, a key unknown) read with care; never an error of ours."""
+    answer = paying.get(f"/v1/reward-tasks?{query}")
+    if answer.status != 200:
+        expect_problem(answer, 400)
+    else:
+        assert query in ("limit=1000000000", "nonsense=1")
+
+
+def test_ledger(paying):
+    make_tasks(paying, 3)
+    row, = paying.ledger(user_id="u002")
+    assert row["user_id"] == "u002" and row["pool_id"] == "nov_season"
+    assert rewardd.ledger_cents(row) == 500
+    for word in ("pays", "1.0.0"):
+        assert word in json.dumps(row), "every row carries its rule and version"
+    assert len(paying.ledger(pool_id="nov_season")) == 3 and paying.ledger(pool_id="other") == []
+
+
+def test_actions_on_unknown_things(paying):
+    for path in ("/v1/reward-tasks/rt_00000000000000000000000000000000/approve",
+                 "/v1/reward-tasks/nonsense/reject", "/v1/dead-letters/dl_0/drop"):
+        expect_problem(paying.post(path, {"reason": "test"}), (400, 404))
+
+
+# ---------------------------------------------------------------- dead letters: events
+
+
+def bad_event(daemon):
+    """A bet whose stake is a text: rejected and kept with its raw body."""
+    one = bet("u1", 5, ts=noon())
+    one["payload"]["bet"] = "five"
+    daemon.refuse(one)
+    letter, = daemon.wait_for(lambda: daemon.dead_letters("events"))
+    return one, letter
+
+
+def test_dead_letter_keeps_reason_and_raw_body(daemon):
+    one, letter = bad_event(daemon)
+    assert letter["reason"] and letter["attempts"] >= 0
+    assert "five" in json.dumps(letter)
+    assert daemon.dead_letters("events", reason=letter["reason"])
+    assert daemon.dead_letters("events", reason="another") == []
+    assert daemon.dead_letters("deliveries") == []
+    assert one["event_id"] in json.dumps(letter)
+
+
+def test_fix_and_reprocess(daemon):
+    one, letter = bad_event(daemon)
+    path = f"/v1/dead-letters/{letter_id(letter)}"
+    one["payload"]["bet"] = 5
+    assert daemon.put(path, one).status == 200
+    assert daemon.post(path + "/reprocess", {"reason": "fixed"}).status == 200
+    daemon.wait_for(lambda: daemon.get("/v1/players/u1").status == 200
+                    and daemon.points("u1", "stakes") == 5)
+    daemon.post(path + "/reprocess", {"reason": "again"})
+    assert daemon.post_events([one]).json["duplicates"] == 1, "it is the same event still"
+    assert daemon.points("u1", "stakes") == 5
+
+
+def test_reprocess_without_a_fix_fails_again_and_stays(daemon):
+    _, letter = bad_event(daemon)
+    path = f"/v1/dead-letters/{letter_id(letter)}"
+    answer = daemon.post(path + "/reprocess", {"reason": "hope"})
+    assert answer.status in (200, 409, 422), answer
+    assert len(daemon.dead_letters("events")) == 1
+    assert daemon.get("/v1/players/u1").status in (200, 404)
+
+
+def test_drop(daemon):
+    _, letter = bad_event(daemon)
+    path = f"/v1/dead-letters/{letter_id(letter)}"
+    assert daemon.post(path + "/drop", {"reason": "spam"}).status == 200
+    assert daemon.post(path + "/drop", {"reason": "spam"}).status in (200, 409), "idempotent"
+    expect_problem(daemon.post(path + "/reprocess", {"reason": "oh"}), (404, 409))
+    daemon.restart()
+    expect_problem(daemon.post(path + "/reprocess", {"reason": "oh"}), (404, 409))
+
+
+# ---------------------------------------------------------------- rules: what scripts can do
+
+
+def test_grant_gives_a_reward_directly(make_daemon, wallet):
+    daemon = make_daemon(rules={("hello", "1.0.0"): rulebook.rule(
+        "hello", on=("login",), guards=rulebook.guards(1),
+        grant='if event.user.platform == "android" then return freespins { count = 3, '
+              'game = "slot_wolf" } end')})
+    login = rewardd.event("login", "u1", {}, ts=noon(1, 1))
+    daemon.accept(kyc("u1", ts=noon(1, 0)), login,
+                  rewardd.event("login", "u1", {}, ts=noon(1, 2), platform="ios"))
+    task = daemon.wait_task("succeeded", user_id="u1")
+    assert task["origin"]["event_id"] == login["event_id"]
+    assert daemon.player("u1")["points"].get("hello", 0) == 0
+    assert rewardd.cents(task["cost"]) == 30, "three at 0.10 of the price book"
+    rewardd.check_books(daemon, wallet)
+
+
+def test_state_and_aggregates(make_daemon):
+    text = f"""return rule {{ id = "mind", version = "1.0.0", title = "t", owner = "o",
+  on = {{ "bet" }}, {rulebook.ALWAYS}
+  state = {{ streak = 0 }},
+  aggregates = {{ wager_1d = sum("payload.bet", "1d"), bets_1h = count("1h"),
+                  last_game = last("payload.game_id") }},
+  score = function(event, player, state)
+    state.streak = event.payload.win > 0 and state.streak + 1 or 0
+    return player.agg.wager_1d * 1000 + player.agg.bets_1h * 100 + state.streak
+  end }}
+"""
+    daemon = make_daemon(rules={("mind", "1.0.0"): text})
+    got = []
+    for number, win in enumerate((2, 2, 0, 2)):
+        result, = daemon.accept(bet("u1", 3, win, ts=noon(1, number)))
+        got.append(result["points"][0]["points"])
+        if number == 1:
+            daemon.restart()
+    assert got == [3101, 6202, 9300, 12401]
+
+
+def test_missing_fields_are_nil_and_where_falls_back(make_daemon):
+    daemon = make_daemon(rules={
+        ("nil_safe", "1.0.0"): rulebook.rule(
+            "nil_safe", score="event.a.b.c == nil and event.payload.nothing == nil and 1 or 0"),
+        ("in_br", "1.0.0"): rulebook.rule("in_br", where='{ geo = "BR" }', score="1")})
+    daemon.accept(bet("u1", 1, ts=noon(1, 0), geo="BR"), bet("u1", 1, ts=noon(1, 1), geo=None),
+                  bet("u1", 1, ts=noon(1, 2), geo="TR"))
+    assert daemon.player("u1")["points"] == {"nil_safe": 3, "in_br": 2}
+
+
+def test_rewardctl_knows_its_way(daemon):
+    assert "verify" in (lambda done: done.stdout + done.stderr)(daemon.ctl("--help", check=False))
+    assert daemon.ctl("no_such_command", check=False).returncode != 0
+    daemon.accept(bet("u1", 1, ts=noon()))
+    daemon.ctl("journal", "verify")

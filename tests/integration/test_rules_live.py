@@ -1,0 +1,232 @@
+"""Rules change while events flow: all or nothing, between batches, and nobody restarts anything."""
+
+import threading
+
+import pytest
+
+import rewardd
+import rulebook
+from rewardd import bet, expect_problem, noon
+
+
+def version(number, score, **more):
+    return rulebook.rule("live", number, score=score, **more)
+
+
+@pytest.fixture
+def live(make_daemon):
+    """One rule worth 1 point a bet."""
+    return make_daemon(rules={("live", "1.0.0"): version("1.0.0", "1")})
+
+
+def gain(daemon, user="u1"):
+    """The points the next bet earns under the rules of this moment."""
+    result, = daemon.accept(bet(user, 1, ts=noon()))
+    return sum(row["points"] for row in result["points"] if row["rule_id"] == "live")
+
+
+def rules_text(daemon):
+    answer = daemon.get("/v1/rules")
+    assert answer.status == 200, answer
+    return answer.body.decode()
+
+
+def knows(daemon, rule_id, number):
+    answer = daemon.get(f"/v1/rules/{rule_id}")
+    return answer.status == 200 and f'"{number}"' in answer.body.decode()
+
+
+def activate(daemon, number, share=100):
+    answer = daemon.post(f"/v1/rules/live/versions/{number}/activate", {"share": share})
+    assert answer.status == 200, answer
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["watched", "SIGHUP"])
+def test_a_new_rule_file_is_taken_up(live, told):
+    """The first version of a rule activates by itself."""
+    live.write_rule("second", "1.0.0", rulebook.rule("second", score="7"))
+    if told:
+        live.hup()
+    live.wait_for(lambda: knows(live, "second", "1.0.0"))
+    live.accept(bet("u1", 1, ts=noon()))
+    assert live.points("u1", "second") == 7 and live.points("u1", "live") == 1
+
+
+def test_a_second_version_waits_to_be_activated_and_can_be_rolled_back(live):
+    assert gain(live) == 1
+    live.write_rule("live", "2.0.0", version("2.0.0", "10"))
+    live.hup()
+    live.wait_for(lambda: knows(live, "live", "2.0.0"))
+    assert gain(live) == 1
+    activate(live, "2.0.0")
+    live.wait_for(lambda: gain(live, "probe") == 10)
+    assert gain(live) == 10
+    live.restart()
+    assert gain(live) == 10, "which version is active is journaled"
+    assert live.post("/v1/rules/live/rollback").status == 200
+    live.wait_for(lambda: gain(live, "probe") == 1)
+    assert gain(live) == 1
+    assert live.points("u1", "live") == 22, "points are of the rule, over all versions"
+
+
+def test_upload(live):
+    source = version("1.1.0", "3")
+    answer = live.request("POST", "/v1/rules", source.encode(), {"Content-Type": "text/x-lua"})
+    assert answer.status in (200, 201), answer
+    live.wait_for(lambda: knows(live, "live", "1.1.0"))
+    activate(live, "1.1.0")
+    live.wait_for(lambda: gain(live) == 3)
+    answer = live.request("POST", "/v1/rules", b"return rule {", {"Content-Type": "text/x-lua"})
+    expect_problem(answer, (400, 422))
+
+
+def test_a_loaded_version_is_immutable(live):
+    """The same id and version with other bytes is refused, by file and by upload."""
+    live.write_rule("live", "1.0.0", version("1.0.0", "100"))
+    live.hup()
+    live.wait_for(lambda: "live/1.0.0.lua" in rules_text(live))
+    assert gain(live) == 1
+    answer = live.request("POST", "/v1/rules", version("1.0.0", "100").encode(),
+                          {"Content-Type": "text/x-lua"})
+    expect_problem(answer, (409, 422))
+    assert gain(live) == 1
+
+
+@pytest.mark.parametrize("name, text, line", [
+    ("syntax", 'return rule {\n  id = "bad",\n  version = = "1.0.0",\n}\n', 3),
+    ("unknown field", 'return rule {\n  id = "bad", version = "1.0.0", title = "t", owner = "o",\n'
+                      '  on = { "bet" },\n  scroe = function(e, p) return 1 end,\n}\n', None),
+    ("runs into an error", 'local x = nil\nlocal y = x.z\nreturn rule {}\n', 2),
+    ("no rule", "return 7\n", None),
+    ("another id", rulebook.rule("other"), None),
+    ("pays without a pool", rulebook.rule("bad", milestones=[(1, rulebook.freespins(1))]), None),
+    ("cash without a KYC guard", rulebook.rule("bad", milestones=[(1, rulebook.cash("1.00"))],
+                                               guards='{ budget = "nov_season" }'), None),
+    ("endless", "while true do end\nreturn rule {}\n", None),
+    ("bomb", 'local t = {}\nfor i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end\n', None),
+    ("bytecode", "\x1bLJ\x02\n", None),
+], ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "")
+def test_a_failed_load_changes_nothing_and_says_where(live, name, text, line):
+    live.write_rule("bad", "1.0.0", text)
+    live.hup()
+    wanted = "bad/1.0.0.lua" + (f":{line}" if line else "")
+    live.wait_for(lambda: wanted in rules_text(live), what=f"{name}: {wanted} in GET /v1/rules")
+    assert gain(live) == 1
+    live.restart()
+    assert gain(live) == 1, "a bad file does not stop the start either"
+
+
+def test_a_repaired_file_loads(live):
+    live.write_rule("second", "1.0.0", "return rule {")
+    live.hup()
+    live.wait_for(lambda: "second/1.0.0.lua" in rules_text(live))
+    live.write_rule("second", "1.0.0", rulebook.rule("second", score="7"))
+    live.hup()
+    live.wait_for(lambda: knows(live, "second", "1.0.0"))
+    live.accept(bet("u1", 1, ts=noon()))
+    assert live.points("u1", "second") == 7
+
+
+TEST = """return tests {
+  { name = "ten a bet", events = { { event_name = "bet", payload = { bet = 1, win = 0 } } },
+    expect = { points = %d } },
+}
+"""
+
+
+def test_its_own_tests_are_run_before_the_switch(live):
+    live.write_rule("tested", "1.0.0", TEST % 11, suffix="_test")
+    live.write_rule("tested", "1.0.0", rulebook.rule("tested", score="10"))
+    live.hup()
+    live.wait_for(lambda: "ten a bet" in rules_text(live), what="the failed test to be named")
+    live.accept(bet("u1", 1, ts=noon()))
+    assert live.points("u1", "tested") == 0
+    live.write_rule("tested", "1.0.0", TEST % 10, suffix="_test")
+    live.hup()
+    live.wait_for(lambda: knows(live, "tested", "1.0.0")
+                  and live.accept(bet("u2", 1, ts=noon())) and live.points("u2", "tested"))
+
+
+def test_shares_grow_and_keep_who_is_in(live):
+    live.write_rule("live", "2.0.0", version("2.0.0", "10"))
+    live.hup()
+    live.wait_for(lambda: knows(live, "live", "2.0.0"))
+    users = [f"u{number}" for number in range(400)]
+
+    def inside():
+        results = live.accept(*[bet(user, 1, ts=noon()) for user in users])
+        points = [sum(row["points"] for row in result["points"]) for result in results]
+        assert set(points) <= {1, 10}
+        return {user for user, gained in zip(users, points) if gained == 10}
+
+    activate(live, "2.0.0", share=10)
+    few = live.wait_for(inside)
+    assert 10 <= len(few) <= 80
+    activate(live, "2.0.0", share=50)
+    half = live.wait_for(lambda: (lambda now: len(now) > 120 and now)(inside()))
+    assert few <= half and 130 <= len(half) <= 270
+    live.restart()
+    assert inside() == half, "sticky over a restart"
+    activate(live, "2.0.0", share=100)
+    live.wait_for(lambda: inside() == set(users))
+
+
+def test_shadow_and_retire(live):
+    live.write_rule("live", "2.0.0", version("2.0.0", "10"))
+    live.hup()
+    live.wait_for(lambda: knows(live, "live", "2.0.0"))
+    assert live.post("/v1/rules/live/versions/2.0.0/shadow").status == 200
+    assert gain(live) == 1, "a shadow counts for nobody"
+    assert live.post("/v1/rules/live/versions/1.0.0/retire").status == 200
+    live.wait_for(lambda: gain(live) == 0)
+    expect_problem(live.post("/v1/rules/live/versions/9.9.9/activate", {"share": 100}), 404)
+    expect_problem(live.post("/v1/rules/nothing/rollback"), 404)
+
+
+def test_milestones_fire_once_over_all_versions(make_daemon, wallet):
+    rules = {("live", "1.0.0"): version("1.0.0", "10", guards=rulebook.guards(),
+                                        milestones=[(10, rulebook.freespins(1))])}
+    daemon = make_daemon(rules=rules)
+    daemon.accept(rewardd.kyc("u1", ts=noon()), bet("u1", 1, ts=noon()))
+    daemon.write_rule("live", "2.0.0", version("2.0.0", "10", guards=rulebook.guards(), milestones=[
+        (10, rulebook.freespins(50)), (20, rulebook.freespins(2))]))
+    daemon.hup()
+    daemon.wait_for(lambda: knows(daemon, "live", "2.0.0"))
+    activate(daemon, "2.0.0")
+    daemon.wait_for(lambda: daemon.accept(bet("u1", 1, ts=noon())) and any(
+        task["origin"]["version"] == "2.0.0" for task in daemon.tasks(user_id="u1")))
+    assert sorted(task["origin"]["threshold"] for task in daemon.tasks(user_id="u1")) == [10, 20]
+    rewardd.check_books(daemon, wallet)
+
+
+def test_switching_under_load_is_all_or_nothing(live):
+    """Every batch is decided by one version, whichever; no event gets neither or both."""
+    stop, wrong = threading.Event(), []
+
+    def send(number):
+        serial = 0
+        while not stop.is_set():
+            serial += 1
+            results = live.accept(*[bet(f"s{number}", 1, ts=noon()) for _ in range(20)])
+            seen = {(row["version"], row["points"]) for result in results
+                    for row in result["points"]}
+            if len(seen) != 1 or not seen <= {("1.0.0", 1), ("2.0.0", 10)}:
+                wrong.append(seen)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        live.write_rule("live", "2.0.0", version("2.0.0", "10"))
+        live.hup()
+        live.wait_for(lambda: knows(live, "live", "2.0.0"))
+        for _ in range(5):
+            activate(live, "2.0.0")
+            live.wait_for(lambda: gain(live, "probe") == 10)
+            live.post("/v1/rules/live/rollback")
+            live.wait_for(lambda: gain(live, "probe") == 1)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    assert not wrong, wrong[:3]

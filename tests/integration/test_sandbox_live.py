@@ -1,0 +1,171 @@
+"""Rules that attack: the rule errs, its neighbours decide, the event is acknowledged, in time."""
+
+import time
+
+import pytest
+
+import rewardd
+import rulebook
+from rewardd import bet, noon
+
+EVENT_S_MAX = 5.0
+
+# Each is the body of score = function(event, player) ... end, and must come to nothing.
+ATTACKS = {
+    "endless loop": "while true do end",
+    "endless goto": "::again:: goto again",
+    "endless repeat": "repeat local x = 1 until false",
+    "pcall loop": "while true do pcall(function() while true do end end) end",
+    "pcall swallows": "pcall(function() while true do end end) while true do end",
+    "pcall of pcall": "while true do pcall(pcall, pcall, pcall, function() error('x') end) end",
+    "long pcall chain": "local f = function() error('x') end for i = 1, 1e7 do local g = f "
+                        "f = function() pcall(g) end end f()",
+    "error loop": "while true do pcall(error, {}) end",
+    "recursion": "local function f(n) return 1 + f(n + 1) end return f(1)",
+    "tail recursion": "local function f(n) return f(n + 1) end return f(1)",
+    "recursion under pcall": "local function f() pcall(f) f() end f()",
+    "memory bomb": "local t = {} for i = 1, 1e9 do t[i] = { i } end",
+    "string bomb": "local s = 'x' while true do s = s .. s end",
+    "rep bomb": "return #(('x'):rep(1e9))",
+    "rep of rep": "return #((('x'):rep(1e5)):rep(1e5))",
+    "concat bomb": "local t = {} for i = 1, 1e5 do t[i] = ('x'):rep(1000) end "
+                   "return #table.concat(t, ('y'):rep(1e5))",
+    "format bomb": "return #string.format('%99999999d', 1)",
+    "bad pattern": "return #(('a'):rep(250)):match('(.-)(.-)(.-)(.-)(.-)(.-)(.-)(.-)b')",
+    "catastrophic pattern": "return (('a'):rep(200)):find(('a?'):rep(30) .. ('a'):rep(30)) and 1",
+    "pattern too long": "return ('a'):find(('a*'):rep(200) .. 'b') or error('no')",
+    "gsub recursion": "local function f(s) return (s:gsub('.', f)) end return #f('xx')",
+    "insert far away": "table.insert({}, 1e308, 1)",
+    "unpack far": "return select('#', unpack({}, 1, 1e8))",
+    "sort that lies": "local t = {} for i = 1, 1000 do t[i] = i % 7 end "
+                      "table.sort(t, function() while true do end end)",
+    "call chain": "local t = setmetatable({}, { __call = pcall }) return t(t, t, t)",
+    "newproxy": "return newproxy(true)",
+    "io": "return io.open('/etc/passwd'):read('*a')",
+    "os": "os.execute('true')",
+    "ffi": "return require('ffi').C.getpid()",
+    "load": "return load('return 1')()",
+    "loadstring": "return loadstring('return 1')()",
+    "coroutine": "return coroutine.wrap(function() coroutine.yield(1) end)()",
+    "debug": "return debug.getregistry()",
+    "string metatable": "getmetatable('').__index.len = function() return 9 end",
+    "global write": "leak = 1",
+    "G write": "_G.leak = 1",
+    "getfenv": "return getfenv(0)",
+    "collectgarbage": "return collectgarbage('count')",
+    "write the event": "event.payload.bet = 1e9 return 1",
+    "write the player": "player.kyc_level = 3 return 1",
+    "NaN": "return 0/0",
+    "infinity": "return 1/0",
+    "negative": "return -1",
+    "too many points": "return 1e10",
+    "text as score": "return '12'",
+    "table as score": "return {}",
+    "error": "error('on purpose')",
+    "error with a table": "error({ code = 1 })",
+    "nil arithmetic": "return event.payload.nothing + 1",
+    "deep nil arithmetic": "return event.a.b.c.d + 1",
+}
+
+
+def attack(body):
+    return f"""return rule {{
+  id = "attack", version = "1.0.0", title = "attack", owner = "tests",
+  on = {{ "bet" }}, {rulebook.ALWAYS}
+  score = function(event, player) {body} end,
+}}
+"""
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_hurts_nobody_else(make_daemon, name):
+    """Twenty events of several players, then the same daemon still counts for everybody."""
+    daemon = make_daemon(rules={("attack", "1.0.0"): attack(ATTACKS[name]),
+                                ("a_before", "1.0.0"): rulebook.rule("a_before"),
+                                ("z_after", "1.0.0"): rulebook.rule("z_after")})
+    before = daemon.resident_kib()
+    events = [bet(f"u{number % 4}", 2, ts=noon(1, number)) for number in range(20)]
+    for one in events:
+        started = time.monotonic()
+        result, = daemon.accept(one)
+        assert time.monotonic() - started < EVENT_S_MAX, "bounded time"
+        assert {row["rule_id"]: row["points"] for row in result["points"]} == {"a_before": 2,
+                                                                              "z_after": 2}
+    for number in range(4):
+        assert daemon.player(f"u{number}")["points"].get("attack", 0) == 0
+    assert daemon.resident_kib() - before < 256 << 10
+    assert "attack" in str(daemon.decision(events[0]["event_id"]))
+    daemon.stop()
+
+
+@pytest.mark.parametrize("where", ["when", "grant", "state"])
+def test_every_function_is_guarded(make_daemon, where):
+    body = {"when": "when = function(event, player) while true do end end, "
+                    "score = function() return 1 end,",
+            "grant": "grant = function(event, player, state) while true do end end,",
+            "state": "state = { n = 0 }, score = function(event, player, state) "
+                     "if state then state.n = ('x'):rep(1e6) end while true do end end,"}[where]
+    text = f"""return rule {{ id = "attack", version = "1.0.0", title = "t", owner = "o",
+  on = {{ "bet" }}, {rulebook.ALWAYS} {body}
+  guards = {{ kyc_min_level = 2, rg = true, budget = "nov_season" }} }}
+"""
+    daemon = make_daemon(rules={("attack", "1.0.0"): text, **rulebook.POINTS})
+    for number in range(5):
+        daemon.accept(bet("u1", 2, ts=noon(1, number)))
+    assert daemon.points("u1", "stakes") == 10 and daemon.points("u1", "attack") == 0
+    assert daemon.tasks() == []
+
+
+def test_a_rule_that_keeps_failing_is_suspended_and_told(make_daemon):
+    daemon = make_daemon(rules={("attack", "1.0.0"): attack("error('again')"), **rulebook.POINTS})
+    for number in range(40):
+        daemon.accept(*[bet(f"u{number}", 1, ts=noon()) for _ in range(50)])
+    daemon.wait_for(lambda: "suspended" in daemon.get("/v1/rules/attack").body.decode())
+    one = bet("last", 1, ts=noon())
+    daemon.accept(one)
+    assert "suspended" in str(daemon.decision(one["event_id"]))
+    assert daemon.points("last", "stakes") == 1
+    daemon.restart()
+    assert "suspended" in daemon.get("/v1/rules/attack").body.decode()
+
+
+def test_a_failure_drops_only_what_the_call_did(make_daemon):
+    """State written before the error is not kept."""
+    text = f"""return rule {{ id = "attack", version = "1.0.0", title = "t", owner = "o",
+  on = {{ "bet" }}, {rulebook.ALWAYS} state = {{ n = 0 }},
+  score = function(event, player, state)
+    state.n = state.n + 1
+    if event.payload.bet == 3 then error("dropped") end
+    return state.n
+  end }}
+"""
+    daemon = make_daemon(rules={("attack", "1.0.0"): text})
+    got = []
+    for number, stake in enumerate((1, 3, 1, 3, 1)):
+        result, = daemon.accept(bet("u1", stake, ts=noon(1, number)))
+        got.append(sum(row["points"] for row in result["points"]))
+    assert got == [1, 0, 2, 0, 3]
+
+
+def test_nothing_is_kept_between_calls(make_daemon):
+    """Upvalues and tables of the file are no memory: the same event, the same answer."""
+    text = rulebook.rule("attack", score="bump()", head="local n = 0\n"
+                         "local function bump() n = n + 1 return 1 end")
+    daemon = make_daemon(rules={("attack", "1.0.0"): text})
+    for number in range(10):
+        daemon.accept(bet(f"u{number}", 1, ts=noon()))
+    assert {daemon.points(f"u{number}", "attack") for number in range(10)} <= {0, 1}
+
+
+def test_seeded_randomness_is_repeatable(make_daemon):
+    """math.random depends on the event alone: two daemons agree."""
+    rules = {("dice", "1.0.0"): rulebook.rule("dice", score="math.random(1, 1000000)")}
+    events = [bet(f"u{number}", 1, ts=noon(), event_id=f"fixed_{number}") for number in range(50)]
+    totals = []
+    for _ in range(2):
+        daemon = make_daemon(rules=rules)
+        daemon.accept(*events)
+        totals.append([daemon.points(f"u{number}", "dice") for number in range(50)])
+        daemon.stop()
+    assert len(set(totals[0])) > 10
+    assert totals[0] == totals[1], "the seed comes from the event id and nothing else"
