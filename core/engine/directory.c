@@ -7,10 +7,18 @@
 
 enum { BLOCK_SIZE = 1024 };
 
+/* A list that only grows at its head: readers follow next, which never changes. */
+struct rulebook {
+    const struct rulebook *next;
+    uint32_t rulebook_no;
+    struct rwd_text versions;
+};
+
 struct rwd_directory {
     struct rwd_directory_entry *blocks[RWD_DIRECTORY_VERSION_COUNT_MAX / BLOCK_SIZE];
     _Atomic uint32_t count;
     uint32_t first_version_of[RWD_DIRECTORY_VERSION_COUNT_MAX]; /* by rule_no - 1 */
+    _Atomic(const struct rulebook *) rulebooks;
 };
 
 struct rwd_directory *rwd_directory_create(void)
@@ -23,6 +31,13 @@ void rwd_directory_destroy(struct rwd_directory *directory)
     if (directory != NULL) {
         for (size_t i = 0; i < RWD_DIRECTORY_VERSION_COUNT_MAX / BLOCK_SIZE; i++) {
             rwd_free(directory->blocks[i]);
+        }
+        const struct rulebook *rulebook = atomic_load(&directory->rulebooks);
+        while (rulebook != NULL) {
+            const struct rulebook *next = rulebook->next;
+            rwd_free((void *)(uintptr_t)rulebook->versions.data);
+            rwd_free((void *)(uintptr_t)rulebook);
+            rulebook = next;
         }
         rwd_free(directory);
     }
@@ -72,4 +87,24 @@ const struct rwd_directory_entry *rwd_directory_rule(
         return NULL;
     }
     return rwd_directory_version(directory, directory->first_version_of[rule_no - 1]);
+}
+
+void rwd_directory_add_rulebook(
+    struct rwd_directory *directory, uint32_t rulebook_no, struct rwd_text versions)
+{
+    struct rulebook *added = rwd_new(sizeof *added);
+    added->next = atomic_load(&directory->rulebooks);
+    added->rulebook_no = rulebook_no;
+    added->versions =
+        (struct rwd_text){.data = rwd_copy(versions.data, versions.size), .size = versions.size};
+    atomic_store_explicit(&directory->rulebooks, added, memory_order_release);
+}
+
+struct rwd_text rwd_directory_rulebook(const struct rwd_directory *directory, uint32_t rulebook_no)
+{
+    const struct rulebook *at = atomic_load_explicit(&directory->rulebooks, memory_order_acquire);
+    while (at != NULL && at->rulebook_no != rulebook_no) {
+        at = at->next;
+    }
+    return at != NULL ? at->versions : (struct rwd_text){0};
 }

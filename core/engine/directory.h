@@ -37,4 +37,11 @@ const struct rwd_directory_entry *rwd_directory_version(
 const struct rwd_directory_entry *rwd_directory_rule(
     const struct rwd_directory *directory, uint32_t rule_no);
 
+/* The versions asked for one event name under a rulebook, in order: what verdict bytes speak of.
+ * versions is the JSON of rwd_rulebook_row; copied. */
+void rwd_directory_add_rulebook(
+    struct rwd_directory *directory, uint32_t rulebook_no, struct rwd_text versions);
+/* data NULL: not made by this process; the store has it. */
+struct rwd_text rwd_directory_rulebook(const struct rwd_directory *directory, uint32_t rulebook_no);
+
 #endif

@@ -1,0 +1,64 @@
+/*
+ * inquiry: a question of the API that the io thread must not wait for: put to the query thread
+ * (store and journal) or to the keeper (rules), answered into the same message, and sent home.
+ *
+ *   io -> query | keeper -> io
+ *
+ * Ownership: whoever holds the message owns all of it; texts are copies made with rwd_inquiry_text.
+ */
+#ifndef RWD_ENGINE_INQUIRY_H
+#define RWD_ENGINE_INQUIRY_H
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "domain/task.h"
+#include "runtime/mailbox.h"
+#include "store/store.h"
+
+enum rwd_inquiry_kind {
+    /* To the query thread. */
+    RWD_INQUIRY_TASKS,        /* filter -> {"items":[...],"next_cursor"} */
+    RWD_INQUIRY_TASK,         /* id -> the task's JSON; task and user_id filled in for a command */
+    RWD_INQUIRY_LEDGER,       /* filter */
+    RWD_INQUIRY_DEAD_LETTERS, /* filter */
+    RWD_INQUIRY_DEAD_LETTER,  /* id -> the letter's JSON; letter filled in for an action */
+    RWD_INQUIRY_DECISION,     /* id = event id -> every rule that was asked, and why */
+    RWD_INQUIRY_DECISIONS,    /* filter.user_id, limit, cursor -> newest first */
+    RWD_INQUIRY_COUNTS,       /* -> counts filled in */
+    /* To the keeper. */
+    RWD_INQUIRY_RULES,         /* -> all rules, their versions, load errors */
+    RWD_INQUIRY_RULE,          /* id */
+    RWD_INQUIRY_RULE_UPLOAD,   /* body = source -> the version registered */
+    RWD_INQUIRY_RULE_ACTIVATE, /* id, version */
+    RWD_INQUIRY_RULE_RETIRE,   /* id, version */
+    RWD_INQUIRY_RULE_ROLLBACK, /* id */
+};
+
+struct rwd_inquiry {
+    struct rwd_message message;
+    struct rwd_mailbox *home;
+    enum rwd_inquiry_kind kind;
+    void *origin;
+    struct rwd_arena arena;
+    /* The question. */
+    struct rwd_store_filter filter;
+    struct rwd_text id;
+    struct rwd_text version;
+    struct rwd_text body;
+    struct rwd_text actor;
+    /* The answer: json where status is RWD_OK, else error. */
+    enum rwd_status status;
+    struct rwd_error error;
+    struct rwd_buffer json;
+    struct rwd_task task;
+    struct rwd_text user_id;
+    struct rwd_dead_letter_row letter;
+    struct rwd_store_counts counts;
+};
+
+struct rwd_inquiry *rwd_inquiry_create(enum rwd_inquiry_kind kind, void *origin);
+void rwd_inquiry_destroy(struct rwd_inquiry *inquiry);
+/* A copy that lives as long as the inquiry. */
+struct rwd_text rwd_inquiry_text(struct rwd_inquiry *inquiry, struct rwd_text text);
+
+#endif

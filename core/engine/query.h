@@ -1,0 +1,37 @@
+/*
+ * query: answers the API's questions from the store and the journal, away from the io thread.
+ *
+ * Lists are as fresh as the last checkpoint (checkpoint_interval_ms); decisions come from the
+ * journal and are as fresh as the last ack.
+ *
+ * Threads: post to its mailbox from any; all else is its own.
+ */
+#ifndef RWD_ENGINE_QUERY_H
+#define RWD_ENGINE_QUERY_H
+
+#include "base/digest.h"
+#include "engine/directory.h"
+#include "engine/inquiry.h"
+
+enum rwd_query_message {
+    RWD_QUERY_INQUIRY, /* struct rwd_inquiry; goes back to its home */
+    RWD_QUERY_STOP,    /* struct rwd_message, freed here */
+};
+
+struct rwd_query_options {
+    const char *store_url;
+    const char *journal_dir;
+    const struct rwd_directory *directory;
+    const uint8_t *fingerprint_key;
+};
+
+struct rwd_query;
+
+RWD_MUST_USE enum rwd_status rwd_query_create(
+    const struct rwd_query_options *options, struct rwd_query **query, struct rwd_error *error);
+void rwd_query_destroy(struct rwd_query *query);
+struct rwd_mailbox *rwd_query_mailbox(struct rwd_query *query);
+/* The thread's function; ends at RWD_QUERY_STOP. */
+void rwd_query_run(void *query);
+
+#endif
