@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -271,23 +272,23 @@ static bool find_seals(const struct rwd_scan *scan, struct seals *seals)
     char *block = rwd_new(SEARCH_SIZE);
     uint64_t offset = scan->offset;
     bool good = true;
+    (void)posix_fadvise(scan->fd, 0, 0, POSIX_FADV_RANDOM);
     while (good && seals->later == 0 && offset < scan->size) {
-        uint64_t data = 0;
-        good = rwd_segment__next_data(scan->fd, offset, scan->size, &data);
-        if (!good || data >= scan->size) {
+        /* No seal reaches into what was never written: its hash would be zeros there. */
+        uint64_t to = 0;
+        good = rwd_segment__next_data(scan->fd, offset, scan->size, &offset, &to);
+        if (!good || offset >= scan->size) {
             break;
         }
-        /* A step back, lest a seal that begins before the data be missed. */
-        data -= data - offset >= RWD_SEAL_SIZE ? RWD_SEAL_SIZE : data - offset;
-        offset = data & ~(uint64_t)7;
-        uint64_t rest = scan->size - offset;
-        size_t size = rest < SEARCH_SIZE ? (size_t)rest : SEARCH_SIZE;
+        offset &= ~(uint64_t)7;
+        size_t size = to - offset < SEARCH_SIZE ? (size_t)(to - offset) : SEARCH_SIZE;
         good = rwd_segment__read(scan->fd, offset, block, size);
         if (good) {
             look_for_seals(scan, block, size, offset, seals);
         }
-        offset += rest <= SEARCH_SIZE ? size : size - RWD_SEAL_SIZE;
+        offset += offset + size == to ? size : size - RWD_SEAL_SIZE;
     }
+    (void)posix_fadvise(scan->fd, 0, 0, POSIX_FADV_NORMAL);
     rwd_free(block);
     return good;
 }

@@ -26,6 +26,7 @@ enum {
     AT_CHAIN = 56,
     AT_CRC = 92,
     READ_SIZE = 1 << 18,
+    DROP_SIZE = 4 << 20,
 };
 
 static void put32(char *at, uint32_t value)
@@ -220,14 +221,15 @@ enum rwd_status rwd_segment__create(
     return RWD_OK;
 }
 
-bool rwd_segment__next_data(int fd, uint64_t offset, uint64_t end, uint64_t *found)
+bool rwd_segment__next_data(int fd, uint64_t offset, uint64_t end, uint64_t *from, uint64_t *to)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
         return false;
     }
     uint64_t file_end = (uint64_t)status.st_size < end ? (uint64_t)status.st_size : end;
-    *found = end;
+    *from = end;
+    *to = end;
     if (offset >= file_end) {
         return true;
     }
@@ -237,7 +239,12 @@ bool rwd_segment__next_data(int fd, uint64_t offset, uint64_t end, uint64_t *fou
     }
     /* A file system without SEEK_DATA has data everywhere. */
     uint64_t at = data < 0 ? offset : (uint64_t)data;
-    *found = at < file_end ? at : end;
+    if (at >= file_end) {
+        return true;
+    }
+    off_t hole = lseek(fd, (off_t)at, SEEK_HOLE);
+    *from = at;
+    *to = hole > (off_t)at && (uint64_t)hole < file_end ? (uint64_t)hole : file_end;
     return true;
 }
 
@@ -246,12 +253,22 @@ bool rwd_segment__next_nonzero(int fd, uint64_t offset, uint64_t end, uint64_t *
     char *block = rwd_new(READ_SIZE);
     bool good = true;
     *found = end;
-    while (good && *found == end) {
-        good = rwd_segment__next_data(fd, offset, end, &offset);
+    /* Zeros of unwritten extents that read-ahead has brought into the page cache count as data:
+     * 256 MiB of them, if every step brings more. So no more are brought, and many are dropped. */
+    bool dropped = false;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    while (good && *found == end && offset < end) {
+        uint64_t to = end;
+        good = rwd_segment__next_data(fd, offset, end, &offset, &to);
         if (!good || offset >= end) {
             break;
         }
-        size_t size = end - offset < READ_SIZE ? (size_t)(end - offset) : READ_SIZE;
+        if (!dropped && to - offset > DROP_SIZE) {
+            (void)posix_fadvise(fd, (off_t)offset, 0, POSIX_FADV_DONTNEED);
+            dropped = true;
+            continue;
+        }
+        size_t size = to - offset < READ_SIZE ? (size_t)(to - offset) : READ_SIZE;
         good = rwd_segment__read(fd, offset, block, size);
         if (good && !all_zero(block, size)) {
             size_t i = 0;
@@ -262,6 +279,7 @@ bool rwd_segment__next_nonzero(int fd, uint64_t offset, uint64_t end, uint64_t *
         }
         offset += size;
     }
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_NORMAL);
     rwd_free(block);
     return good;
 }

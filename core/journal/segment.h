@@ -82,9 +82,10 @@ RWD_MUST_USE bool rwd_segment__write(int fd, uint64_t offset, const char *data, 
 RWD_MUST_USE enum rwd_status rwd_segment__create(
     const char *dir, uint64_t base, uint64_t size, int *fd, struct rwd_error *error);
 RWD_MUST_USE bool rwd_segment__sync_folder(const char *dir);
-/* Where the next byte that may differ from zero stands, at or behind offset; end if there is none.
- * Skips holes and unwritten extents without reading them. False: errno. */
-RWD_MUST_USE bool rwd_segment__next_data(int fd, uint64_t offset, uint64_t end, uint64_t *found);
+/* The next stretch [*from, *to) in [offset, end) that was written; *from is end if there is none.
+ * Passes over holes and unwritten extents without reading them. False: errno. */
+RWD_MUST_USE bool rwd_segment__next_data(
+    int fd, uint64_t offset, uint64_t end, uint64_t *from, uint64_t *to);
 /* The first byte that is not zero in [offset, end), or end. False: errno. */
 RWD_MUST_USE bool rwd_segment__next_nonzero(int fd, uint64_t offset, uint64_t end, uint64_t *found);
 
