@@ -3,7 +3,7 @@
  * bench_journal: what a commit takes, with and without zeros written ahead; what a record costs the
  * journal thread; how fast it is read back, verified, recovered; what preparing a segment takes.
  *
- *     bench_journal FOLDER [seconds per case, default 2]
+ *     bench_journal FOLDER [seconds per case, default 2 [only this many records a commit]]
  */
 #include "base/histogram.h"
 #include "base/memory.h"
@@ -190,7 +190,12 @@ int main(int argc, char **argv)
         bench->body[1][i] = (char)('A' + i % 26);
     }
     const size_t sizes[] = {1, 64, 512, 4096};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    size_t only = argc > 3 ? (size_t)atoi(argv[3]) : 0;
+    if (only != 0) {
+        run(bench, only, false, seconds);
+        run(bench, only, true, seconds);
+    }
+    for (size_t i = 0; only == 0 && i < sizeof sizes / sizeof sizes[0]; i++) {
         run(bench, sizes[i], false, seconds);
         run(bench, sizes[i], true, seconds);
     }

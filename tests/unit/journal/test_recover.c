@@ -33,12 +33,12 @@ static void torn_at_every_byte(size_t before, enum spoil spoil)
     rig_make(&rig);
     rig_open(&rig);
     for (size_t i = 0; i < before; i++) {
-        rig_append(&rig, 150);
+        rig_append(&rig, 50);
         rig_commit(&rig);
     }
     uint64_t begin = rwd_journal_durable(rig.writer);
     for (int i = 0; i < 3; i++) {
-        rig_append(&rig, 101);
+        rig_append(&rig, 13);
     }
     rig_commit(&rig);
     uint64_t end = rwd_journal_durable(rig.writer);
