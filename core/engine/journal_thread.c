@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "engine/shard.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -82,6 +83,23 @@ static void commit(struct rwd_journal_thread *journal)
     journal->appended = 0;
 }
 
+/* False: there is no room for the segment after this one; try again soon. */
+static bool prepare(struct rwd_journal_thread *journal)
+{
+    struct rwd_error error;
+    bool full = rwd_journal_prepare(journal->writer, &error) != RWD_OK;
+    if (full != atomic_load_explicit(&journal->metrics.full, memory_order_relaxed)) {
+        if (full) {
+            rwd_log(RWD_LOG_ERROR, "journal", "msg=\"%s; taking no events until there is room\"",
+                error.text);
+        } else {
+            rwd_log(RWD_LOG_INFO, "journal", "msg=\"there is room again: taking events\"");
+        }
+        atomic_store_explicit(&journal->metrics.full, full, memory_order_relaxed);
+    }
+    return !full;
+}
+
 static void append(struct rwd_journal_thread *journal, struct rwd_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -89,14 +107,13 @@ static void append(struct rwd_journal_thread *journal, struct rwd_batch *batch)
         if (input->record.type == 0) {
             continue;
         }
-        enum rwd_status status =
-            rwd_journal_append(journal->writer, &input->record, input->parts, 2);
-        if (status != RWD_OK) {
-            /* The commit buffer is full: what is in it goes first. Nobody hears of it before the
-             * whole batch is durable. */
+        /* BUSY: the commit is full, what is in it goes first; nobody hears of it before the whole
+         * batch is durable. UNAVAILABLE: the disk is full; what was decided waits for room. */
+        while (rwd_journal_append(journal->writer, &input->record, input->parts, 2) != RWD_OK) {
             commit(journal);
-            status = rwd_journal_append(journal->writer, &input->record, input->parts, 2);
-            RWD_REQUIRE(status == RWD_OK);
+            if (!prepare(journal)) {
+                (void)poll(NULL, 0, FULL_DISK_RETRY_MS);
+            }
         }
         journal->appended++;
     }
@@ -142,23 +159,6 @@ static void handle(struct rwd_journal_thread *journal, struct rwd_message *messa
         send_on(journal, message);
     }
     RWD_FAULT_POINT("ack.after");
-}
-
-/* False: there is no room for the segment after this one; try again soon. */
-static bool prepare(struct rwd_journal_thread *journal)
-{
-    struct rwd_error error;
-    bool full = rwd_journal_prepare(journal->writer, &error) != RWD_OK;
-    if (full != atomic_load_explicit(&journal->metrics.full, memory_order_relaxed)) {
-        if (full) {
-            rwd_log(RWD_LOG_ERROR, "journal", "msg=\"%s; taking no events until there is room\"",
-                error.text);
-        } else {
-            rwd_log(RWD_LOG_INFO, "journal", "msg=\"there is room again: taking events\"");
-        }
-        atomic_store_explicit(&journal->metrics.full, full, memory_order_relaxed);
-    }
-    return !full;
 }
 
 void rwd_journal_thread_run(void *context)
