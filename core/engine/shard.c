@@ -481,7 +481,7 @@ static void post_checkpoint(struct rwd_shard *shard)
 static bool checkpoint_wanted(const struct rwd_shard *shard)
 {
     return rwd_players_dirty_count(shard->players) > 0 ||
-           rwd_checkpoint_message_size(shard->filling) > 0 ||
+           shard->filling->size > 0 ||
            atomic_load(shard->options.journal_end) != shard->last_stamp;
 }
 
@@ -547,7 +547,7 @@ static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message
 /* Too much waits for the store: batches stay where they are until a checkpoint is home. */
 static bool choked(const struct rwd_shard *shard)
 {
-    return rwd_checkpoint_message_size(shard->filling) > WAITING_SIZE_MAX ||
+    return shard->filling->size > WAITING_SIZE_MAX ||
            rwd_players_dirty_count(shard->players) > shard->hot_count_max * DIRTY_FACTOR_MAX;
 }
 
@@ -596,7 +596,9 @@ void rwd_shard_run(void *context)
         enqueue(shard, rwd_mailbox_wait(shard->mailbox, timeout_ms));
         handle_waiting(shard);
         timeout_ms = tend_checkpoint(shard);
-        publish_rule_health(shard);
+        if (shard->ruleset != NULL) {
+            publish_rule_health(shard);
+        }
         atomic_store_explicit(
             &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
         atomic_store_explicit(&shard->metrics.dirty_players,
@@ -605,7 +607,7 @@ void rwd_shard_run(void *context)
             rwd_players_loaded_count(shard->players), memory_order_relaxed);
         if (shard->stopping && shard->waiting == NULL && shard->spare != NULL &&
             rwd_players_dirty_count(shard->players) == 0 &&
-            rwd_checkpoint_message_size(shard->filling) == 0) {
+            shard->filling->size == 0) {
             return;
         }
     }
@@ -701,7 +703,7 @@ enum rwd_status rwd_shard_store_replayed(
 {
     enum rwd_status status = RWD_OK;
     while (status == RWD_OK && (rwd_players_dirty_count(shard->players) > 0 ||
-                                   rwd_checkpoint_message_size(shard->filling) > 0)) {
+                                   shard->filling->size > 0)) {
         add_dirty_players(shard, shard->filling);
         /* The position stays where it is until all shards are through. */
         shard->filling->rows.journal_position = shard->options.replay_position;
