@@ -18,8 +18,7 @@ const struct rwd_attack rwd_attacks[] = {
         "while true do pcall(function() while true do end end) end"},
     {"pcall inside pcall around a loop", STOPPED, "", NULL,
         "pcall(pcall, pcall, pcall, function() while true do end end)"},
-    {"error object that loops", STOPPED, "", NULL,
-        "while true do pcall(error, {}) end"},
+    {"error object that loops", STOPPED, "", NULL, "while true do pcall(error, {}) end"},
     {"endless ipairs", STOPPED, "", NULL,
         "local t = { 1 } for i, v in ipairs(t) do t[i + 1] = v end"},
     /* Recursion */
@@ -31,8 +30,7 @@ const struct rwd_attack rwd_attacks[] = {
     {"pcall chain", RAISES, "deep", NULL,
         "local t = {} for i = 1, 200 do t[i] = pcall end "
         "local a = { pcall(unpack(t)) } error(a[#a], 0)"},
-    {"exponential pcall", STOPPED, "", NULL,
-        "local function f() pcall(f) pcall(f) end f()"},
+    {"exponential pcall", STOPPED, "", NULL, "local function f() pcall(f) pcall(f) end f()"},
     {"endless tail calls", STOPPED, "", NULL, "local function f() return f() end f()"},
     {"pcall in a __call", REFUSED, "setmetatable", "local t = setmetatable({}, { __call = pcall })",
         "t()"},
