@@ -117,6 +117,12 @@ static void add_seen(
         row->sequence = sequence;
         row->fingerprints = keep_buffer(message, &fingerprints);
     }
+    uint64_t below = rwd_player_seen_drop_below(player);
+    if (below != 0) {
+        struct rwd_seen_row *row = ADD_ROW(message, LIST_SEEN, seen, seen_count);
+        row->user_id = user_id;
+        row->sequence = below - 1;
+    }
 }
 
 static void add_points(struct rwd_checkpoint_message *message, struct rwd_player *player,
@@ -278,7 +284,6 @@ void rwd_checkpoint_add_player(struct rwd_checkpoint_message *message, struct rw
         .platform = keep(message, rwd_text_of(profile->platform)),
         .newest_event_ms = player->newest_event_ms,
         .sequence = player->sequence,
-        .seen_drop_below = rwd_player_seen_drop_below(player),
         .state = keep_buffer(message, &state),
     };
 }

@@ -480,8 +480,7 @@ static void post_checkpoint(struct rwd_shard *shard)
 /* Anything to store, or a journal that went on without us and whose position is to move? */
 static bool checkpoint_wanted(const struct rwd_shard *shard)
 {
-    return rwd_players_dirty_count(shard->players) > 0 ||
-           shard->filling->size > 0 ||
+    return rwd_players_dirty_count(shard->players) > 0 || shard->filling->size > 0 ||
            atomic_load(shard->options.journal_end) != shard->last_stamp;
 }
 
@@ -606,8 +605,7 @@ void rwd_shard_run(void *context)
         atomic_store_explicit(&shard->metrics.players_loaded,
             rwd_players_loaded_count(shard->players), memory_order_relaxed);
         if (shard->stopping && shard->waiting == NULL && shard->spare != NULL &&
-            rwd_players_dirty_count(shard->players) == 0 &&
-            shard->filling->size == 0) {
+            rwd_players_dirty_count(shard->players) == 0 && shard->filling->size == 0) {
             return;
         }
     }
@@ -702,8 +700,8 @@ enum rwd_status rwd_shard_store_replayed(
     struct rwd_shard *shard, struct rwd_store *store, struct rwd_error *error)
 {
     enum rwd_status status = RWD_OK;
-    while (status == RWD_OK && (rwd_players_dirty_count(shard->players) > 0 ||
-                                   shard->filling->size > 0)) {
+    while (status == RWD_OK &&
+           (rwd_players_dirty_count(shard->players) > 0 || shard->filling->size > 0)) {
         add_dirty_players(shard, shard->filling);
         /* The position stays where it is until all shards are through. */
         shard->filling->rows.journal_position = shard->options.replay_position;
