@@ -28,8 +28,8 @@ static void call(const struct rwd_rule *rule, const struct rwd_sandbox_limits *l
     uint64_t points = 0;
     bool answer = false;
     rwd_arena_init(&arena, 4096, 65536);
-    RWD_REQUIRE(rwd_json_scan(event.raw, &json_limits, &arena, &event.json, &consumed, &fault) ==
-                RWD_OK);
+    RWD_REQUIRE(
+        rwd_json_scan(event.raw, &json_limits, &arena, &event.json, &consumed, &fault) == RWD_OK);
     event.user = rwd_json_member(&event.json, event.json.nodes, RWD_TEXT("user"));
     event.payload = rwd_json_member(&event.json, event.json.nodes, RWD_TEXT("payload"));
     for (size_t i = 0; i < rule->state_count; i++) {

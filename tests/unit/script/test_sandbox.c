@@ -496,6 +496,39 @@ static void tables_and_basics(void **state)
     close_fixture(&f);
 }
 
+/* The ways out of a call that have been thought of: all shut, so a view cannot go stale. */
+static void no_view_outlives_its_call(void **state)
+{
+    (void)state;
+    static const char *const keep[] = {"state.s = event.payload", "box.x = event.payload",
+        "box[1][1] = player", "math.x = event", "string.x = event.payload.list",
+        "event.payload.kept = event.payload", "player.agg.x = event",
+        "state = event error('local')", "table.insert(box, event)",
+        "table.insert(box[1], event.payload)", "box.f(event)"};
+    struct fixture f;
+    struct rwd_reward reward;
+    open_fixture(&f);
+    for (size_t i = 0; i < sizeof keep / sizeof keep[0]; i++) {
+        char source[1024];
+        (void)snprintf(source, sizeof source,
+            "local box = { {} } box.f = function(v) box[1].v = v end return rule { id = 'r', "
+            "version "
+            "= '1.0.0', on = 'bet', state = { s = '' },\ngrant = function(event, player, state) %s "
+            "end }",
+            keep[i]);
+        open_rule(&f, source);
+        assert_int_equal(run_grant(&f, &reward), RWD_SCRIPT);
+    }
+    assert_int_equal(
+        try_rule(&f, "local kept return rule { id = 'r', version = '1.0.0', on = 'bet', "
+                     "grant = function(event) kept = event end }"),
+        RWD_SCRIPT);
+    assert_int_equal(try_rule(&f, "return rule { id = 'r', version = '1.0.0', on = 'bet', grant = "
+                                  "function(event) kept = event end }"),
+        RWD_SCRIPT);
+    close_fixture(&f);
+}
+
 static void constants_of_the_chunk_can_be_read(void **state)
 {
     (void)state;
@@ -546,6 +579,7 @@ int main(void)
         cmocka_unit_test(texts),
         cmocka_unit_test(patterns),
         cmocka_unit_test(tables_and_basics),
+        cmocka_unit_test(no_view_outlives_its_call),
         cmocka_unit_test(constants_of_the_chunk_can_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
