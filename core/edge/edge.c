@@ -75,7 +75,8 @@ static void stop_when_drained(void *context)
     struct rwd_edge *edge = context;
     const struct rwd_http_server_counters *counters = rwd_http_server_counters(edge->server);
     bool late = rwd_loop_now_ms(edge->loop) - edge->drain_begun_ms > DRAIN_MS_MAX;
-    if ((rwd_counted(&counters->requests_open) == 0 && rwd_ingest_open_count(edge->ingest) == 0) ||
+    if ((rwd_counted(&counters->requests_open) == 0 && rwd_ingest_open_count(edge->ingest) == 0 &&
+            rwd_api_open_count(edge->api) == 0) ||
         late) {
         rwd_loop_stop(edge->loop);
     }
@@ -156,6 +157,13 @@ static enum rwd_status write_port(struct rwd_edge *edge, struct rwd_error *error
     return RWD_OK;
 }
 
+static void give_counters(void *context, struct rwd_api_counters *counters)
+{
+    struct rwd_edge *edge = context;
+    counters->http = rwd_http_server_counters(edge->server);
+    counters->ingest_ns = &rwd_ingest_metrics(edge->ingest)->request_ns;
+}
+
 enum rwd_status rwd_edge_create(
     struct rwd_engine *engine, struct rwd_edge **edge, struct rwd_error *error)
 {
@@ -184,7 +192,13 @@ enum rwd_status rwd_edge_create(
         rwd_edge_destroy(made);
         return status;
     }
-    made->api = rwd_api_create(engine, made->mailbox, made->ingest, made->server);
+    const struct rwd_api_options api = {.engine = engine,
+        .home = made->mailbox,
+        .resubmit = rwd_ingest_resubmit,
+        .resubmit_context = made->ingest,
+        .counters = give_counters,
+        .counters_context = made};
+    made->api = rwd_api_create(&api);
     made->watch =
         rwd_watch_create(made->loop, rwd_mailbox_fd(made->mailbox), RWD_WATCH_READ, on_mail, made);
     made->drain_timer = rwd_timer_create(made->loop, stop_when_drained, made);

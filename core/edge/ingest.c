@@ -19,7 +19,7 @@ enum {
 /* One request, or one event submitted from elsewhere. */
 struct ingest_request {
     struct rwd_http_request *http; /* NULL: submitted */
-    rwd_ingest_done *done;
+    rwd_resubmit_done *done;
     void *context;
     char *copy; /* of a submitted event's bytes */
     struct rwd_input **inputs;
@@ -157,12 +157,13 @@ static void finish_request(struct rwd_ingest *ingest, struct ingest_request *req
     rwd_count(&ingest->metrics.accepted, answer.accepted);
     rwd_count(&ingest->metrics.duplicates, answer.duplicates);
     rwd_count(&ingest->metrics.rejected, answer.rejected);
-    ingest->answer.size = 0;
     if (request->http == NULL) {
-        rwd_ingest_put_result(&answer, request->inputs[0], &ingest->answer);
-        request->done(
-            request->context, request->inputs[0]->outcome, rwd_buffer_text(&ingest->answer));
+        const struct rwd_resubmitted result = {.status = RWD_OK,
+            .outcome = request->inputs[0]->outcome,
+            .problem = request->inputs[0]->problem};
+        request->done(request->context, &result);
     } else {
+        ingest->answer.size = 0;
         answer.minimal = rwd_ingest_wants_minimal(request->http);
         rwd_ingest_respond(&answer, request->http, &ingest->answer);
         rwd_histogram_add(&ingest->metrics.request_ns,
@@ -364,6 +365,7 @@ static void add_event(
         rwd_batch_add(batch, status == RWD_OK ? RWD_INPUT_EVENT : RWD_INPUT_REFUSED);
     input->event = event;
     input->user_fingerprint = event.user_fingerprint;
+    input->is_retry = request->http == NULL;
     if (status != RWD_OK) {
         input->problem = rwd_arena_alloc(&batch->arena, sizeof problem);
         RWD_REQUIRE(input->problem != NULL);
@@ -400,18 +402,24 @@ void rwd_ingest_post_events(struct rwd_ingest *ingest, struct rwd_http_request *
     }
 }
 
-void rwd_ingest_submit(
-    struct rwd_ingest *ingest, struct rwd_text raw, rwd_ingest_done *done, void *context)
+enum rwd_status rwd_ingest_resubmit(void *context, struct rwd_text raw, rwd_resubmit_done *done,
+    void *done_context, struct rwd_error *error)
 {
+    struct rwd_ingest *ingest = context;
+    const char *refusal = rwd_engine_refusal(ingest->engine);
+    if (refusal != NULL) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "no events are taken: %s", refusal);
+    }
     struct ingest_request *request = open_request(ingest);
     request->done = done;
-    request->context = context;
+    request->context = done_context;
     request->copy = rwd_copy(raw.data, raw.size);
     add_event(ingest, request, (struct rwd_text){.data = request->copy, .size = raw.size});
     request->complete = true;
     if (request->outstanding == 0) {
         finish_request(ingest, request);
     }
+    return RWD_OK;
 }
 
 void rwd_ingest_get_player(

@@ -14,8 +14,7 @@
 #ifndef RWD_EDGE_INGEST_H
 #define RWD_EDGE_INGEST_H
 
-#include "engine/engine.h"
-#include "transport/http_server.h"
+#include "edge/api.h"
 
 /* One writer, the io thread. */
 struct rwd_ingest_metrics {
@@ -38,11 +37,9 @@ void rwd_ingest_post_events(struct rwd_ingest *ingest, struct rwd_http_request *
 void rwd_ingest_get_player(
     struct rwd_ingest *ingest, struct rwd_http_request *request, struct rwd_text user_id);
 
-/* One raw event from elsewhere than a request (a dead letter that is tried again). raw is copied.
- * done is called once, when the event is home; json is its result as in an answer's results. */
-typedef void rwd_ingest_done(void *context, enum rwd_outcome outcome, struct rwd_text json);
-void rwd_ingest_submit(
-    struct rwd_ingest *ingest, struct rwd_text raw, rwd_ingest_done *done, void *context);
+/* A dead letter's event once more; see api.h. raw is copied. */
+enum rwd_status rwd_ingest_resubmit(void *ingest, struct rwd_text raw, rwd_resubmit_done *done,
+    void *done_context, struct rwd_error *error);
 
 /* At the end of each turn of the loop: posts what was filled. */
 void rwd_ingest_turn_end(struct rwd_ingest *ingest);

@@ -208,6 +208,10 @@ static void apply(struct rwd_shard *shard, struct rwd_player *player,
 static void put_dead_letter(
     struct rwd_shard *shard, struct rwd_input *input, uint64_t sequence, int64_t now_ms)
 {
+    rwd_count(&shard->metrics.rejected, 1);
+    if (input->is_retry) {
+        return;
+    }
     char letter_id[32];
     (void)snprintf(letter_id, sizeof letter_id, "dl_%016" PRIx64, sequence);
     struct rwd_dead_letter_row row = {
@@ -228,7 +232,6 @@ static void put_dead_letter(
     if (set_record(shard, input, RWD_RECORD_DEAD_LETTER, sequence, now_ms)) {
         rwd_checkpoint_add_dead_letter(shard->filling, &row);
     }
-    rwd_count(&shard->metrics.rejected, 1);
 }
 
 static void handle_event(
