@@ -100,8 +100,9 @@ static enum rwd_status add_task(struct making *making, const struct rwd_rule *ru
     struct rwd_text rule_id = rwd_text_of(rule->id);
     struct rwd_task *task = &decision->tasks[decision->task_count];
     *task = (struct rwd_task){
-        .id = at > 0 ? rwd_task_id_of_milestone(rule_id, event->user_id, at)
-                     : rwd_task_id_of_event(rule_id, event->user_id, event->event_id),
+        .id = at > 0
+                  ? rwd_task_id_of_milestone(rule_id, event->user_id, at)
+                  : rwd_task_id_of_event(rule_id, event->user_id, event->event_id, event->time_ms),
         .rule_no = rule->rule_no,
         .version_no = rule->version_no,
         .threshold = at,

@@ -35,11 +35,11 @@ static void ids_are_the_known_ones(void **state)
         "rt_e6220e01c1ac91607942ce8ecb02e10e");
     assert_id(rwd_task_id_of_milestone(RWD_TEXT("r"), RWD_TEXT("u"), UINT64_MAX),
         "rt_4604d142243c23058403ca248fd374a6");
-    assert_id(rwd_task_id_of_event(
-                  RWD_TEXT("login_streak"), RWD_TEXT("\xc3\xbc_1"), RWD_TEXT("d9e8-5c2")),
-        "rt_8c0f8e883e9b987e957731d21a3640e6");
-    assert_id(rwd_task_id_of_event(RWD_TEXT("r"), RWD_TEXT("u"), rwd_text_of(longest)),
-        "rt_3b1e55aa3f55c030dfe5b71205444a7d");
+    assert_id(rwd_task_id_of_event(RWD_TEXT("login_streak"), RWD_TEXT("\xc3\xbc_1"),
+                  RWD_TEXT("d9e8-5c2"), 1763208000000),
+        "rt_bec5c522a569a38981657fae3fb7db9a");
+    assert_id(rwd_task_id_of_event(RWD_TEXT("r"), RWD_TEXT("u"), rwd_text_of(longest), 0),
+        "rt_3267a36e108e630c423760ba85fae03b");
 }
 
 /* No two causes share an id, however their parts run together. */
@@ -51,9 +51,10 @@ static void causes_do_not_run_together(void **state)
         rwd_task_id_of_milestone(RWD_TEXT("a"), RWD_TEXT("bc"), 1),
         rwd_task_id_of_milestone(RWD_TEXT("a"), RWD_TEXT("b"), 1),
         rwd_task_id_of_milestone(RWD_TEXT("a"), RWD_TEXT("b"), 11),
-        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("1")),
-        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("m1")),
-        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("11")),
+        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("1"), 1),
+        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("m1"), 1),
+        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("1"), 11),
+        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("1:1"), 1),
     };
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         for (size_t j = 0; j < i; j++) {
