@@ -92,11 +92,13 @@ static enum rwd_status add_task(struct making *making, const struct rwd_rule *ru
 {
     struct rwd_decision *decision = making->decision;
     const struct rwd_event *event = making->event;
-    decision->tasks = room(making->arena, decision->tasks, decision->task_count,
+    /* What is there already stays reachable: undo has to give its money back. */
+    struct rwd_task *tasks = room(making->arena, decision->tasks, decision->task_count,
         &making->task_capacity, sizeof decision->tasks[0]);
-    if (decision->tasks == NULL) {
+    if (tasks == NULL) {
         return RWD_LIMIT;
     }
+    decision->tasks = tasks;
     struct rwd_text rule_id = rwd_text_of(rule->id);
     struct rwd_task *task = &decision->tasks[decision->task_count];
     *task = (struct rwd_task){
