@@ -204,7 +204,9 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
     enum rwd_task_reason reason =
         rule->rg || costs ? rwd_gate_player(gates, profile, task->kyc_min_level, now_ms, &until_ms)
                           : RWD_REASON_NONE;
-    if (reason == RWD_REASON_NONE && !rule_allows_geo(rule, profile->geo)) {
+    /* The rule's own list is not at hand when a hold goes, so a hold does not stand before it. */
+    if ((reason == RWD_REASON_NONE || rwd_gate_lifts(reason)) &&
+        !rule_allows_geo(rule, profile->geo)) {
         reason = profile->geo[0] != '\0' ? RWD_REASON_GEO_NOT_ALLOWED : RWD_REASON_GEO_UNKNOWN;
     }
     if (reason != RWD_REASON_NONE && !rwd_gate_lifts(reason)) {
