@@ -317,7 +317,7 @@ static enum rwd_status review_holds(struct making *making)
         if (decision->changes == NULL) {
             return RWD_LIMIT;
         }
-        rwd_gate_release(making->facts->gates, task, reason, until_ms, now_ms,
+        rwd_gate_release(making->facts->gates, making->facts->pools, task, reason, until_ms, now_ms,
             &decision->changes[decision->change_count++]);
     }
     return RWD_OK;

@@ -21,8 +21,9 @@ static enum rwd_status not_allowed(
 
 /* The gates once more: what changed since the decision counts. A person's approval lifts a review,
  * never RG or KYC. */
-static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_player *player,
-    const struct rwd_task *task, int64_t now_ms, struct rwd_task_change *change)
+static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_pools *pools,
+    const struct rwd_player *player, const struct rwd_task *task, int64_t now_ms,
+    struct rwd_task_change *change)
 {
     int64_t until_ms = 0;
     enum rwd_task_reason reason =
@@ -34,7 +35,7 @@ static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_pla
     } else if (rwd_gate_lifts(reason) || task->status == RWD_TASK_DISPATCHING) {
         /* A request that may have reached the partner is held rather than denied: it may be paid.
          */
-        rwd_gate_release(gates, task, reason, until_ms, now_ms, change);
+        rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);
         change->status = RWD_TASK_HELD;
     } else {
         change->status = RWD_TASK_DENIED;
@@ -81,8 +82,9 @@ static enum rwd_status result(const struct rwd_gates *gates, const struct rwd_ta
     return RWD_OK;
 }
 
-static enum rwd_status tick(const struct rwd_gates *gates, const struct rwd_player *player,
-    const struct rwd_task *task, int64_t now_ms, struct rwd_task_change *change)
+static enum rwd_status tick(const struct rwd_gates *gates, const struct rwd_pools *pools,
+    const struct rwd_player *player, const struct rwd_task *task, int64_t now_ms,
+    struct rwd_task_change *change)
 {
     if (now_ms >= task->created_ms + gates->hold_expires_ms) {
         change->status = RWD_TASK_EXPIRED;
@@ -97,12 +99,12 @@ static enum rwd_status tick(const struct rwd_gates *gates, const struct rwd_play
     int64_t until_ms = 0;
     enum rwd_task_reason reason =
         rwd_gate_player(gates, &player->profile, task->kyc_min_level, now_ms, &until_ms);
-    rwd_gate_release(gates, task, reason, until_ms, now_ms, change);
+    rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);
     return RWD_OK;
 }
 
 /* By the command, from the statuses it may come upon. */
-static enum rwd_status change_of(const struct rwd_gates *gates,
+static enum rwd_status change_of(const struct rwd_gates *gates, const struct rwd_pools *pools,
     const struct rwd_task_command *command, const struct rwd_player *player,
     const struct rwd_task *task, int64_t now_ms, struct rwd_task_change *change,
     struct rwd_error *error)
@@ -111,7 +113,7 @@ static enum rwd_status change_of(const struct rwd_gates *gates,
     switch (command->kind) {
     case RWD_TASK_CLAIM:
         if (task->status == RWD_TASK_PENDING || task->status == RWD_TASK_DISPATCHING) {
-            return claim(gates, player, task, now_ms, change);
+            return claim(gates, pools, player, task, now_ms, change);
         }
         break;
     case RWD_TASK_SUCCESS:
@@ -140,7 +142,7 @@ static enum rwd_status change_of(const struct rwd_gates *gates,
     case RWD_TASK_TICK:
         if (task->status == RWD_TASK_HELD && task->next_attempt_ms > 0 &&
             task->next_attempt_ms <= now_ms) {
-            return tick(gates, player, task, now_ms, change);
+            return tick(gates, pools, player, task, now_ms, change);
         }
         break;
     case RWD_TASK_REPROCESS:
@@ -197,7 +199,7 @@ enum rwd_status rwd_decide_task(const struct rwd_gates *gates, struct rwd_pools 
         return RWD_LIMIT;
     }
     *change = rwd_task_change_of(task);
-    enum rwd_status status = change_of(gates, command, player, task, now_ms, change, error);
+    enum rwd_status status = change_of(gates, pools, command, player, task, now_ms, change, error);
     if (status == RWD_OK) {
         decision->changes = change;
         decision->change_count = 1;
