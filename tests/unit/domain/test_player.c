@@ -47,7 +47,10 @@ static void random_profile(struct chance *chance, struct rwd_profile *profile)
         random_text(chance, profile->segments[i], RWD_PLAYER_SEGMENT_SIZE_MAX);
     }
     profile->kyc_ms = (int64_t)(chance_u64(chance) >> 20);
-    profile->rg_ms = (int64_t)(chance_u64(chance) >> 20);
+    profile->self_excluded_ms = (int64_t)(chance_u64(chance) >> 20);
+    profile->cool_off_ms = (int64_t)(chance_u64(chance) >> 20);
+    profile->deposit_limit_ms = (int64_t)(chance_u64(chance) >> 20);
+    profile->lifted_ms = (int64_t)(chance_u64(chance) >> 20);
 }
 
 static void random_rule(struct chance *chance, struct rwd_player_rule *rule)
