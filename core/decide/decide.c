@@ -155,7 +155,12 @@ static enum rwd_status read_aggregates(const struct making *making, const struct
         bool has_update = false;
         rwd_aggregate_read(&rule->aggregates[i], making->event, known,
             &effect->updates[effect->update_count], &has_update, &values[i]);
-        effect->update_count += has_update;
+        /* Two names for the same line are one aggregate, and it takes the event once. */
+        bool twice = false;
+        for (size_t other = 0; other < effect->update_count; other++) {
+            twice |= effect->updates[other].key == rule->aggregates[i].key;
+        }
+        effect->update_count += has_update && !twice;
     }
     return RWD_OK;
 }
