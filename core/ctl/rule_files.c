@@ -76,11 +76,32 @@ static void put_test_path(struct rwd_buffer *out, const char *path)
     rwd_buffer_put_string(out, "_test.lua");
 }
 
+/* One at a time, so that each can be told of by name. */
+static void run_case(
+    struct check *check, const struct rwd_rule *rule, struct rwd_rule_test_case *test_case)
+{
+    const struct rwd_rule_tests one = {.cases = test_case, .case_count = 1};
+    struct rwd_buffer report = {0};
+    size_t failed = 0;
+    enum rwd_status status = rwd_rule_test_run(rule, &one, &report, &failed);
+    if (status == RWD_OK && failed == 0) {
+        check->passed_count++;
+        if (check->verbose) {
+            (void)printf("  ok: %s\n", test_case->name);
+        }
+    } else {
+        check->failed_count++;
+        (void)printf("  FAILED: %s%s%s\n", test_case->name, status != RWD_OK ? ": " : "",
+            status != RWD_OK ? rwd_status_name(status) : "");
+        (void)fwrite(report.data, 1, report.size, stdout);
+    }
+    rwd_buffer_finish(&report);
+}
+
 static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path)
 {
     struct rwd_buffer test_path = {0};
     struct rwd_buffer source = {0};
-    struct rwd_buffer report = {0};
     struct rwd_error error = {0};
     struct rwd_rule_tests *tests = NULL;
     put_test_path(&test_path, path);
@@ -98,23 +119,11 @@ static void run_tests(struct check *check, const struct rwd_rule *rule, const ch
         fail(check, error.text);
         goto finish;
     }
-    size_t failed = 0;
-    status = rwd_rule_test_run(rule, tests, &report, &failed);
-    if (status != RWD_OK) {
-        (void)snprintf(error.text, sizeof error.text, "%s: the tests could not be run (%s)", name,
-            rwd_status_name(status));
-        fail(check, error.text);
-        failed = 0;
-    } else {
-        check->passed_count += tests->case_count - failed;
-        check->failed_count += failed;
-    }
-    if (failed > 0 || status != RWD_OK || check->verbose) {
-        (void)fwrite(report.data, 1, report.size, stdout);
+    for (size_t i = 0; i < tests->case_count; i++) {
+        run_case(check, rule, &tests->cases[i]);
     }
 finish:
     rwd_rule_tests_destroy(tests);
-    rwd_buffer_finish(&report);
     rwd_buffer_finish(&source);
     rwd_buffer_finish(&test_path);
 }

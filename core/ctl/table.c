@@ -1,5 +1,6 @@
 #include "ctl/table.h"
 
+#include "base/check.h"
 #include "base/memory.h"
 
 struct rwd_ctl_table {
@@ -12,6 +13,7 @@ struct rwd_ctl_table {
 
 struct rwd_ctl_table *rwd_ctl_table_create(const char *const *headings, size_t column_count)
 {
+    RWD_REQUIRE(column_count > 0);
     struct rwd_ctl_table *table = rwd_new(sizeof *table);
     table->headings = headings;
     table->column_count = column_count;
@@ -95,6 +97,7 @@ static void put_cell(struct rwd_buffer *out, const char *text, size_t width, boo
 void rwd_ctl_table_write(const struct rwd_ctl_table *table, struct rwd_buffer *out)
 {
     size_t columns = table->column_count;
+    RWD_REQUIRE(columns > 0);
     size_t *widths = rwd_new((columns + 1) * sizeof widths[0]);
     for (size_t i = 0; i < columns; i++) {
         widths[i] = width_of(table->headings[i]);
