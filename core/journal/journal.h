@@ -6,14 +6,16 @@
  * writer's.
  *
  * On disk: <dir>/<base position, 16 hex digits>.journal, each a segment of fixed, preallocated
- * size. segment header (64 bytes): magic, format version, flags, segment size, base position, first
- * sequence, created, the chain's hash before the first record, CRC-32C of all that. record: header
- * (see struct rwd_record_header, 48 bytes on disk), body, padding to 8 bytes. seal:   a record of
- * type RWD_RECORD_SEAL; its body is the chain's hash: SHA-256 over the hash before and every byte
- * since the last seal. A commit is a run of records closed by one seal and made durable by one
- * fdatasync. What follows the last good seal was never promised to anyone. A position is a byte
- * offset over all segments: base position + offset in the file. Positions order records as written;
- * sequences (given by the engine) order what happened to one player.
+ * size: header  96 bytes: magic, version, size, base position, where the segment before ended,
+ * largest sequence before, created, the chain's hash before the first record, CRC-32C record  48
+ * bytes of header (struct rwd_record), body, padding to 8 bytes; CRC-32C over all of it seal    a
+ * record of type RWD_RECORD_SEAL; its body is the chain's hash: SHA-256 over the hash before and
+ * every byte since the last seal zeros   not written yet, or unused: the next segment's header says
+ * where this one ends A commit is a run of records closed by one seal, in one segment, at most 32
+ * MiB, made durable by one fdatasync. What follows the last good seal was never promised to anyone;
+ * how a torn tail is told from damage is in scan.h. A position is a byte offset over all segments:
+ * base position + offset in the file. Positions order records as written; sequences (given by the
+ * engine) order what happened to one player. Byte by byte it is described in segment.h.
  *
  * Threads:   a writer belongs to the journal thread. Readers are independent and may follow a live
  *            journal from any thread or process: they see whole commits only.
@@ -63,13 +65,15 @@ struct rwd_record {
 struct rwd_journal_options {
     const char *dir;
     uint64_t segment_size; /* of new segments; default 256 MiB, at least 1 MiB */
+    bool no_zero_ahead;    /* for the benchmark: small commits do not write zeros ahead of them */
 };
 
 struct rwd_journal_writer;
 
 /* Opens or makes the journal, finds the end behind the last good seal, cuts a torn tail (zeroes it,
  * and says so in the log) and locks the folder against a second writer (CONFLICT). CORRUPT: damage
- * before the last seal; error names file, position and what to do. UNAVAILABLE: folder or disk; */
+ * before the last seal; error names file, position and what to do. UNAVAILABLE: folder or disk.
+ * INVALID: segment_size, or segments of another format version. The folder's parent must exist. */
 RWD_MUST_USE enum rwd_status rwd_journal_open(const struct rwd_journal_options *options,
     struct rwd_journal_writer **writer, struct rwd_error *error);
 /* Without a commit. */
@@ -81,19 +85,24 @@ void rwd_journal_close(struct rwd_journal_writer *writer);
 RWD_MUST_USE enum rwd_status rwd_journal_prepare(
     struct rwd_journal_writer *writer, struct rwd_error *error);
 
-/* Appends to memory; body is given in parts, copied at once. Sets record->position. LIMIT: body
- * over RWD_RECORD_BODY_SIZE_MAX. Never blocks on the disk. */
+/* Appends to memory; body is given in parts, copied at once. Sets record->position. Never blocks on
+ * the disk. LIMIT: body over RWD_RECORD_BODY_SIZE_MAX, or over what a segment holds. BUSY: the
+ * commit is full (32 MiB, or what is left of the segment, which no commit may cross): commit, then
+ * append again. UNAVAILABLE: the segment is full and the next is not prepared, or the writer is
+ * poisoned. Where it does not answer OK, nothing has changed. */
 RWD_MUST_USE enum rwd_status rwd_journal_append(struct rwd_journal_writer *writer,
     struct rwd_record *record, const struct rwd_text *parts, size_t part_count);
 
-/* Seals what was appended, writes it and syncs. OK: durable. Anything else: stop the process. */
+/* Seals what was appended, writes it and syncs; nothing appended: does nothing. OK: durable.
+ * Anything else: stop the process. */
 RWD_MUST_USE enum rwd_status rwd_journal_commit(
     struct rwd_journal_writer *writer, struct rwd_error *error);
 
-/* Behind the last appended record, and behind the last durable one. */
+/* Behind the last appended record. */
 uint64_t rwd_journal_end(const struct rwd_journal_writer *writer);
+/* Behind the last durable seal, so never less than the end before its commit. From any thread. */
 uint64_t rwd_journal_durable(const struct rwd_journal_writer *writer);
-/* The largest sequence in the last segments, as found at open; 0 in an empty journal. */
+/* The largest sequence in the journal, as found at open; 0 in an empty one. */
 uint64_t rwd_journal_sequence_last(const struct rwd_journal_writer *writer);
 
 /* ---- reading ---- */
@@ -107,10 +116,13 @@ RWD_MUST_USE enum rwd_status rwd_journal_reader_open(const char *dir, uint64_t p
 void rwd_journal_reader_close(struct rwd_journal_reader *reader);
 /* The next record of a sealed commit; seals are passed over. record->body is borrowed until the
  * next call. NOT_FOUND: the end, for now; call again later. CORRUPT: error names file and position.
- */
+ * Checks every CRC, not the chain. A commit may be seen a moment before its sync is done: who must
+ * not run ahead of the disk compares with rwd_journal_durable. */
 RWD_MUST_USE enum rwd_status rwd_journal_reader_next(
     struct rwd_journal_reader *reader, struct rwd_record *record, struct rwd_error *error);
-/* The record that begins exactly at position (as an index gave it), with its CRC checked. */
+/* The record that begins exactly at position (as an index gave it), with its CRC checked, sealed or
+ * not. Does not move the reader; body is borrowed until the next call of this function. NOT_FOUND:
+ * nothing was written there, or it is no longer kept. */
 RWD_MUST_USE enum rwd_status rwd_journal_reader_at(struct rwd_journal_reader *reader,
     uint64_t position, struct rwd_record *record, struct rwd_error *error);
 
@@ -122,12 +134,14 @@ struct rwd_journal_verdict {
     uint64_t segments;
     uint64_t bytes;
     uint8_t chain[RWD_JOURNAL_CHAIN_SIZE]; /* at the end */
-    uint64_t torn_bytes;                   /* unsealed bytes behind the last commit; no damage */
+    uint64_t torn_bytes; /* unsealed bytes behind the last commit, in whole sectors; no damage */
+    uint64_t position_first; /* where what is kept begins: not 0 when old segments were removed */
 };
 
 /* Reads everything, every CRC and every link of the chain, across segments. CORRUPT: error names
  * the file, the first changed byte where one byte was changed (found through the CRC), else the
- * record or commit that does not hold, or the segment that is missing. */
+ * record or commit that does not hold, or the segment that is missing. Whole commits removed from
+ * the journal's very end leave a good chain: to see that, keep position and chain elsewhere. */
 RWD_MUST_USE enum rwd_status rwd_journal_verify(
     const char *dir, struct rwd_journal_verdict *verdict, struct rwd_error *error);
 

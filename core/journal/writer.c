@@ -1,0 +1,394 @@
+#include "journal/recover.h"
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SEGMENT_SIZE_DEFAULT = 256 << 20,
+    BUFFER_SIZE_FIRST = 256 << 10,
+    /* A sync into extents that were never written converts them, which costs twice the time of a
+     * small sync (see bench_journal); so small commits find zeros written ahead of them. */
+    SMALL_COMMIT_SIZE = 64 << 10,
+    ZERO_AHEAD_SIZE = 1 << 20,
+};
+
+struct rwd_journal_writer {
+    char *dir;
+    int lock_fd;
+    uint64_t segment_size;
+    bool poisoned;
+
+    /* The segment being written. */
+    int fd;
+    uint64_t base;
+    uint64_t size;
+    uint64_t offset; /* where the commit in the buffer goes; all before it is durable */
+    uint64_t previous_end;
+    uint64_t zeroed; /* up to where the file was written, with zeros if with nothing else */
+    bool zero_ahead;
+    int next_fd; /* -1: not prepared */
+    uint64_t next_size;
+
+    uint64_t sequence; /* the largest, of what is in the buffer too */
+    uint64_t sequence_at_open;
+    uint8_t chain[RWD_JOURNAL_CHAIN_SIZE];
+    _Atomic uint64_t durable; /* read by any thread */
+
+    char *buffer; /* the commit: [segment header], records */
+    size_t buffer_size;
+    size_t capacity;
+    uint32_t record_count;
+    int64_t time_ms;
+};
+
+/* ---- opening ---- */
+
+static enum rwd_status lock_folder(struct rwd_journal_writer *writer, struct rwd_error *error)
+{
+    char path[4096];
+    int size = snprintf(path, sizeof path, "%s/lock", writer->dir);
+    if (size < 0 || (size_t)size >= sizeof path) {
+        return rwd_fail(error, RWD_INVALID, "journal %s: the path is too long", writer->dir);
+    }
+    writer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (writer->lock_fd < 0) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    }
+    char pid[32] = "";
+    if (flock(writer->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        int failed = errno;
+        ssize_t got = pread(writer->lock_fd, pid, sizeof pid - 1, 0);
+        pid[got > 0 ? got : 0] = '\0';
+        pid[strcspn(pid, "\n")] = '\0';
+        if (failed != EWOULDBLOCK) {
+            return rwd_fail(error, RWD_UNAVAILABLE, "%s: %s", path, strerror(failed));
+        }
+        return rwd_fail(error, RWD_CONFLICT, "journal %s is being written by process %s",
+            writer->dir, pid[0] != '\0' ? pid : "unknown");
+    }
+    int length = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    if (ftruncate(writer->lock_fd, 0) != 0 ||
+        pwrite(writer->lock_fd, pid, (size_t)length, 0) != length) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    }
+    return RWD_OK;
+}
+
+static enum rwd_status make_folder(const char *dir, struct rwd_error *error)
+{
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "journal %s: %s", dir, strerror(errno));
+    }
+    return RWD_OK;
+}
+
+static enum rwd_status find_end(struct rwd_journal_writer *writer, struct rwd_error *error)
+{
+    struct rwd_journal_end end = {.base = 0};
+    enum rwd_status status = rwd_journal__recover(writer->dir, &end, error);
+    if (status == RWD_NOT_FOUND) {
+        end = (struct rwd_journal_end){.size = writer->segment_size};
+        status = rwd_segment__create(writer->dir, 0, end.size, &writer->fd, error);
+    } else if (status == RWD_OK) {
+        writer->fd = rwd_segment__open(writer->dir, end.base, O_RDWR);
+        if (writer->fd < 0) {
+            status =
+                rwd_fail(error, RWD_UNAVAILABLE, "journal %s: %s", writer->dir, strerror(errno));
+        }
+    }
+    if (status != RWD_OK) {
+        return status;
+    }
+    writer->base = end.base;
+    writer->size = end.size;
+    writer->offset = end.offset;
+    writer->previous_end = end.previous_end;
+    writer->sequence = end.sequence;
+    writer->sequence_at_open = end.sequence;
+    memcpy(writer->chain, end.chain, sizeof writer->chain);
+    atomic_store(&writer->durable, writer->base + writer->offset);
+    return RWD_OK;
+}
+
+enum rwd_status rwd_journal_open(const struct rwd_journal_options *options,
+    struct rwd_journal_writer **writer, struct rwd_error *error)
+{
+    uint64_t segment_size =
+        options->segment_size != 0 ? options->segment_size : (uint64_t)SEGMENT_SIZE_DEFAULT;
+    if (segment_size < RWD_SEGMENT_SIZE_MIN || segment_size > (uint64_t)1 << 40) {
+        return rwd_fail(error, RWD_INVALID, "journal segments are 1 MiB to 1 TiB, not %llu bytes",
+            (unsigned long long)segment_size);
+    }
+    struct rwd_journal_writer *opened = rwd_new(sizeof *opened);
+    opened->dir = rwd_copy(options->dir, strlen(options->dir));
+    opened->segment_size = segment_size & ~(uint64_t)4095;
+    opened->lock_fd = -1;
+    opened->fd = -1;
+    opened->next_fd = -1;
+    opened->zero_ahead = !options->no_zero_ahead;
+    enum rwd_status status = make_folder(opened->dir, error);
+    if (status == RWD_OK) {
+        status = lock_folder(opened, error);
+    }
+    if (status == RWD_OK) {
+        status = find_end(opened, error);
+    }
+    if (status != RWD_OK) {
+        rwd_journal_close(opened);
+        return status;
+    }
+    *writer = opened;
+    return RWD_OK;
+}
+
+void rwd_journal_close(struct rwd_journal_writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    const int fds[] = {writer->fd, writer->next_fd, writer->lock_fd};
+    for (size_t i = 0; i < 3; i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
+        }
+    }
+    rwd_free(writer->buffer);
+    rwd_free(writer->dir);
+    rwd_free(writer);
+}
+
+/* ---- segments ---- */
+
+enum rwd_status rwd_journal_prepare(struct rwd_journal_writer *writer, struct rwd_error *error)
+{
+    if (writer->next_fd >= 0) {
+        return RWD_OK;
+    }
+    uint64_t base = writer->base + writer->size;
+    struct stat status;
+    int fd = rwd_segment__open(writer->dir, base, O_RDWR);
+    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size >= RWD_SEGMENT_SIZE_MIN &&
+        status.st_size % 8 == 0) {
+        /* Left from before the start; recovery has seen to it that it holds nothing. */
+        writer->next_fd = fd;
+        writer->next_size = (uint64_t)status.st_size;
+        return RWD_OK;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    writer->next_size = writer->segment_size;
+    return rwd_segment__create(writer->dir, base, writer->segment_size, &writer->next_fd, error);
+}
+
+/* In memory; the disk hears of it with the first commit. */
+static void roll(struct rwd_journal_writer *writer)
+{
+    (void)close(writer->fd);
+    writer->previous_end = writer->base + writer->offset;
+    writer->base += writer->size;
+    writer->size = writer->next_size;
+    writer->fd = writer->next_fd;
+    writer->offset = 0;
+    writer->zeroed = 0;
+    writer->next_fd = -1;
+}
+
+/* ---- appending ---- */
+
+static void make_room(struct rwd_journal_writer *writer, size_t size)
+{
+    size_t capacity = writer->capacity == 0 ? BUFFER_SIZE_FIRST : writer->capacity;
+    while (capacity < size) {
+        capacity *= 2;
+    }
+    if (capacity != writer->capacity) {
+        writer->buffer = rwd_grow(writer->buffer, capacity);
+        writer->capacity = capacity;
+    }
+}
+
+/* The first record of a commit: decides which segment the commit goes to. */
+static enum rwd_status begin_commit(
+    struct rwd_journal_writer *writer, size_t padded, int64_t time_ms)
+{
+    size_t header = writer->offset == 0 ? RWD_SEGMENT_HEADER_SIZE : 0;
+    if (header + padded + RWD_SEAL_SIZE > writer->size - writer->offset) {
+        uint64_t next = writer->next_fd >= 0 ? writer->next_size : writer->segment_size;
+        if (header != 0 || RWD_SEGMENT_HEADER_SIZE + padded + RWD_SEAL_SIZE > next) {
+            return RWD_LIMIT;
+        }
+        if (writer->next_fd < 0) {
+            return RWD_UNAVAILABLE;
+        }
+        roll(writer);
+        header = RWD_SEGMENT_HEADER_SIZE;
+    }
+    make_room(writer, BUFFER_SIZE_FIRST);
+    if (header != 0) {
+        struct rwd_segment_header first = {.size = writer->size,
+            .base = writer->base,
+            .previous_end = writer->previous_end,
+            .sequence_before = writer->sequence,
+            .created_ms = time_ms};
+        memcpy(first.chain, writer->chain, sizeof first.chain);
+        rwd_segment__put_header(&first, writer->buffer);
+    }
+    writer->buffer_size = header;
+    return RWD_OK;
+}
+
+enum rwd_status rwd_journal_append(struct rwd_journal_writer *writer, struct rwd_record *record,
+    const struct rwd_text *parts, size_t part_count)
+{
+    size_t body_size = 0;
+    for (size_t i = 0; i < part_count; i++) {
+        if (parts[i].size > RWD_RECORD_BODY_SIZE_MAX) {
+            return RWD_LIMIT;
+        }
+        body_size += parts[i].size;
+    }
+    if (body_size > RWD_RECORD_BODY_SIZE_MAX) {
+        return RWD_LIMIT;
+    }
+    RWD_REQUIRE(record->type != RWD_RECORD_SEAL && record->type != 0);
+    if (writer->poisoned) {
+        return RWD_UNAVAILABLE;
+    }
+    size_t padded = rwd_frame_padded(RWD_RECORD_HEADER_SIZE + body_size);
+    if (writer->record_count == 0) {
+        enum rwd_status status = begin_commit(writer, padded, record->time_ms);
+        if (status != RWD_OK) {
+            return status;
+        }
+    }
+    size_t full = writer->buffer_size + padded + RWD_SEAL_SIZE;
+    if (full > RWD_COMMIT_SIZE_MAX || full > writer->size - writer->offset) {
+        return RWD_BUSY;
+    }
+    if (full > writer->capacity) {
+        make_room(writer, full);
+    }
+    char *at = writer->buffer + writer->buffer_size;
+    char *body = at + RWD_RECORD_HEADER_SIZE;
+    for (size_t i = 0; i < part_count; i++) {
+        if (parts[i].size > 0) {
+            memcpy(body, parts[i].data, parts[i].size);
+            body += parts[i].size;
+        }
+    }
+    rwd_frame__put(at, record, body_size);
+    record->position = writer->base + writer->offset + writer->buffer_size;
+    record->size_on_disk = (uint32_t)padded;
+    writer->buffer_size += padded;
+    writer->record_count++;
+    writer->time_ms = record->time_ms;
+    if (record->sequence > writer->sequence) {
+        writer->sequence = record->sequence;
+    }
+    return RWD_OK;
+}
+
+/* ---- committing ---- */
+
+static size_t put_seal(struct rwd_journal_writer *writer)
+{
+    char *at = writer->buffer + writer->buffer_size;
+    uint64_t begin = writer->base + writer->offset;
+    struct rwd_record seal = {.type = RWD_RECORD_SEAL,
+        .key_id = writer->record_count,
+        .sequence = writer->sequence,
+        .time_ms = writer->time_ms,
+        .user_fingerprint = begin,
+        .event_fingerprint = begin + writer->buffer_size};
+    /* Twice: the hash covers the header, the header's CRC covers the hash. */
+    memset(at + RWD_RECORD_HEADER_SIZE, 0, RWD_JOURNAL_CHAIN_SIZE);
+    rwd_frame__put(at, &seal, RWD_JOURNAL_CHAIN_SIZE);
+    rwd_frame__chain(writer->chain, writer->buffer, writer->buffer_size, writer->chain);
+    memcpy(at + RWD_RECORD_HEADER_SIZE, writer->chain, RWD_JOURNAL_CHAIN_SIZE);
+    rwd_frame__put(at, &seal, RWD_JOURNAL_CHAIN_SIZE);
+    return writer->buffer_size + RWD_SEAL_SIZE;
+}
+
+/* Zeros behind a small commit, so that the next ones find extents that are written already. */
+static bool write_zeros_ahead(struct rwd_journal_writer *writer, size_t commit_size)
+{
+    static const char zeros[ZERO_AHEAD_SIZE];
+    uint64_t end = writer->offset + commit_size;
+    if (writer->zeroed < end) {
+        writer->zeroed = end;
+    }
+    if (!writer->zero_ahead || commit_size >= SMALL_COMMIT_SIZE ||
+        writer->zeroed - end >= SMALL_COMMIT_SIZE) {
+        return true;
+    }
+    uint64_t rest = writer->size - writer->zeroed;
+    size_t size = rest < sizeof zeros ? (size_t)rest : sizeof zeros;
+    uint64_t from = writer->zeroed;
+    writer->zeroed += size;
+    return rwd_segment__write(writer->fd, from, zeros, size);
+}
+
+enum rwd_status rwd_journal_commit(struct rwd_journal_writer *writer, struct rwd_error *error)
+{
+    if (writer->poisoned) {
+        return rwd_fail(error, RWD_UNAVAILABLE,
+            "journal %s: an earlier write or sync failed; the process must stop", writer->dir);
+    }
+    if (writer->record_count == 0) {
+        return RWD_OK;
+    }
+    size_t size = put_seal(writer);
+    const char *what = "write";
+    RWD_FAULT_POINT("journal.write.before");
+    bool good = !RWD_FAULT_ERROR("journal.write") &&
+                rwd_segment__write(writer->fd, writer->offset, writer->buffer, size) &&
+                write_zeros_ahead(writer, size);
+    RWD_FAULT_POINT("journal.write.after");
+    if (good) {
+        what = "sync";
+        RWD_FAULT_POINT("journal.sync.before");
+        good = !RWD_FAULT_ERROR("journal.sync") && fdatasync(writer->fd) == 0;
+        RWD_FAULT_POINT("journal.sync.after");
+    }
+    if (!good) {
+        int failed = errno;
+        writer->poisoned = true;
+        return rwd_fail(error, RWD_UNAVAILABLE,
+            "journal %s: %s at position %llu: %s; nothing more is written, the process must stop",
+            writer->dir, what, (unsigned long long)(writer->base + writer->offset),
+            strerror(failed));
+    }
+    writer->offset += size;
+    writer->buffer_size = 0;
+    writer->record_count = 0;
+    atomic_store_explicit(&writer->durable, writer->base + writer->offset, memory_order_release);
+    return RWD_OK;
+}
+
+uint64_t rwd_journal_end(const struct rwd_journal_writer *writer)
+{
+    return writer->base + writer->offset + writer->buffer_size;
+}
+
+uint64_t rwd_journal_durable(const struct rwd_journal_writer *writer)
+{
+    return atomic_load_explicit(&writer->durable, memory_order_acquire);
+}
+
+uint64_t rwd_journal_sequence_last(const struct rwd_journal_writer *writer)
+{
+    return writer->sequence_at_open;
+}
