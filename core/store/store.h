@@ -9,8 +9,10 @@
  * Threads:   one struct rwd_store (the writing one) belongs to the projector; every reading thread
  * opens a struct rwd_store_reader of its own, which sees the last commit and never blocks a writer.
  * Ownership: texts in a checkpoint are borrowed for the call; texts a reader returns hang in the
- * arena given to it. Errors:    UNAVAILABLE: the disk or the server is away, nothing was committed,
- * try the same checkpoint again; CORRUPT: the store contradicts itself.
+ * arena given to it.
+ * Errors:    UNAVAILABLE: the disk or the server is away, nothing was committed, try the same
+ * checkpoint again; CORRUPT: the store contradicts itself, or is asked to; LIMIT: the arena is
+ * full.
  */
 #ifndef RWD_STORE_STORE_H
 #define RWD_STORE_STORE_H
@@ -34,7 +36,8 @@ struct rwd_player_row {
     struct rwd_text state;    /* player.h's encoding */
 };
 
-/* A spilled set of event fingerprints of a player; only ever added, or dropped when all are old. */
+/* A spilled set of event fingerprints of a player; only ever added, or dropped when all are old: a
+ * row without fingerprints drops the set. */
 struct rwd_seen_row {
     struct rwd_text user_id;
     uint64_t sequence; /* makes it unique within the user */
@@ -48,6 +51,8 @@ struct rwd_points_row {
     int64_t points;
 };
 
+/* What tells the cause (user, rule, version, hash, threshold, event) and created_ms never changes:
+ * CORRUPT from a checkpoint that would. */
 struct rwd_task_row {
     struct rwd_text task_id; /* "rt_..." */
     struct rwd_text user_id;
@@ -73,7 +78,8 @@ struct rwd_task_row {
 };
 
 struct rwd_ledger_row {
-    struct rwd_text task_id; /* at most one row a task */
+    struct rwd_text
+        task_id; /* at most one row a task: the same row again is nothing, another CORRUPT */
     struct rwd_text user_id;
     struct rwd_text pool_id;
     struct rwd_text rule_id;
@@ -192,7 +198,9 @@ RWD_MUST_USE enum rwd_status rwd_store_open(
     const char *url, struct rwd_store **store, struct rwd_error *error);
 void rwd_store_close(struct rwd_store *store);
 /* All or nothing. Writing the same checkpoint twice gives the same tables (but for differences,
- * which a failed call has not applied). */
+ * which a failed call has not applied). Rows in any order; players by user_id, points by day, user
+ * and rule spare the sorting. CORRUPT: journal_position is before the store's own, a sum would fall
+ * below zero, a ledger row or a task contradicts the one that is there. */
 RWD_MUST_USE enum rwd_status rwd_store_checkpoint(
     struct rwd_store *store, const struct rwd_checkpoint *checkpoint, struct rwd_error *error);
 
@@ -221,8 +229,11 @@ RWD_MUST_USE enum rwd_status rwd_store_task(struct rwd_store_reader *reader,
     struct rwd_text task_id, struct rwd_arena *arena, struct rwd_task_row *task,
     struct rwd_error *error);
 
-/* Lists: newest first. An empty text in a filter asks for anything; cursor is opaque, empty for the
- * first page; next_cursor is empty at the end. INVALID: a cursor this call did not make. */
+/* Lists: newest first. An empty text in a filter asks for anything, fields a list has no column for
+ * are not looked at; cursor is opaque, empty for the first page, and goes with the filter it came
+ * from; next_cursor is empty at the end; limit is cut to 1..RWD_STORE_LIST_COUNT_MAX. INVALID: a
+ * cursor this call did not make. */
+enum { RWD_STORE_LIST_COUNT_MAX = 1000 };
 struct rwd_store_filter {
     struct rwd_text user_id;
     struct rwd_text status;
