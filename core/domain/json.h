@@ -7,7 +7,8 @@
  * next jumps over them, so reading a field is a short walk over memory that is already warm.
  *
  * Refused: anything outside RFC 8259, bytes that are not UTF-8, unpaired surrogates, doubled keys
- * in one object, numbers that do not fit a finite double, nesting or counts over the limits.
+ * in one object, numbers that do not fit a finite double, nesting, counts or number texts over the
+ * limits. An escaped NUL is no fault of a string in general; who needs C strings refuses it.
  *
  * Threads:   pure; no state.
  * Ownership: nodes and unescaped strings live in the arena, all other text points into the input;
@@ -21,6 +22,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* One number's text; what is longer says nothing more about a double or an amount. */
+enum { RWD_JSON_NUMBER_SIZE_MAX = 1024 };
 
 enum rwd_json_type {
     RWD_JSON_NULL,
@@ -36,10 +40,11 @@ struct rwd_json_node {
     const char *key;  /* member of an object: its name, unescaped; else NULL */
     const char *data; /* string: unescaped bytes; number: its text; container: its first byte */
     uint32_t key_size;
-    uint32_t size; /* string, number: bytes of data; container: how many children */
-    uint32_t next; /* index of the node behind this one and all it contains */
-    uint8_t type;  /* enum rwd_json_type */
-    bool integer;  /* number without fraction or exponent */
+    uint32_t size;     /* string, number: bytes of data; container: how many children */
+    uint32_t next;     /* index of the node behind this one and all it contains */
+    uint8_t type;      /* enum rwd_json_type */
+    bool integer;      /* number without fraction or exponent */
+    uint16_t key_hash; /* rwd_json_key_hash of key: names are told apart without reading them */
 };
 
 struct rwd_json {
@@ -65,6 +70,9 @@ RWD_MUST_USE enum rwd_status rwd_json_scan(struct rwd_text text,
     const struct rwd_json_limits *limits, struct rwd_arena *arena, struct rwd_json *json,
     size_t *consumed, struct rwd_json_fault *fault);
 
+/* Not keyed and not for storage: a filter in front of comparing names within this process. */
+uint16_t rwd_json_key_hash(struct rwd_text key);
+
 /* The member of that name, or NULL; NULL too where object is NULL or no object. */
 const struct rwd_json_node *rwd_json_member(
     const struct rwd_json *json, const struct rwd_json_node *object, struct rwd_text name);
@@ -88,7 +96,10 @@ static inline struct rwd_text rwd_json_key(const struct rwd_json_node *node)
 /* The double nearest to the number's text (correctly rounded; a fast exact path for the short
  * numbers that events hold, strtod for the rest). */
 double rwd_json_number(const struct rwd_json_node *node);
-/* The number as an integer; false where it has a fraction or does not fit. */
+/* The number as an integer ("2", "2.0" and "2e0" are all 2); false where it has a fraction, does
+ * not fit, or node is no number. */
 RWD_MUST_USE bool rwd_json_integer(const struct rwd_json_node *node, int64_t *value);
+/* Whether the number's value is whole, however large: JSON Schema's "integer". */
+bool rwd_json_is_whole(const struct rwd_json_node *node);
 
 #endif

@@ -22,10 +22,11 @@ struct rwd_money {
 
 enum { RWD_MONEY_TEXT_SIZE = 32 };
 
-/* "EUR" -> EUR. INVALID: not an active ISO 4217 code (table of 2025). */
+/* "EUR" -> EUR. INVALID: not an ISO 4217 code that was active in 2025 and has a minor unit (gold,
+ * drawing rights and test codes have none). */
 RWD_MUST_USE enum rwd_status rwd_currency_parse(
     struct rwd_text code, struct rwd_currency *currency);
-/* Digits behind the point: 2 for EUR, 0 for JPY, 3 for KWD. */
+/* Digits behind the point: 2 for EUR, 0 for JPY, 3 for KWD; 0 for what is no currency. */
 unsigned rwd_currency_exponent(struct rwd_currency currency);
 static inline bool rwd_currency_equal(struct rwd_currency a, struct rwd_currency b)
 {
@@ -40,6 +41,10 @@ RWD_MUST_USE enum rwd_status rwd_money_parse(
 /* 200 EUR minor -> "2.00". */
 void rwd_money_format(int64_t minor, struct rwd_currency currency, char out[RWD_MONEY_TEXT_SIZE]);
 
+/* Decimal text -> value x 10^scale, exactly. INVALID: not decimal, or finer than the scale; LIMIT:
+ * does not fit int64. "Decimal" is JSON's number: no plus, no leading zeros, no bare point. */
+RWD_MUST_USE enum rwd_status rwd_decimal_exact(
+    struct rwd_text decimal, unsigned scale, int64_t *value);
 /* Decimal text -> value x 10^scale, cut towards zero past the scale; saturates at the ends of
  * int64. INVALID: not decimal. For sums that must not depend on their order. */
 RWD_MUST_USE enum rwd_status rwd_decimal_scaled(

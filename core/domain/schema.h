@@ -4,10 +4,12 @@
  * One file is one version of one event: <dir>/<event_name>/<major.minor.patch>.json; it describes
  * the whole event. Supported: type, required, properties, enum, const, minimum, maximum,
  * exclusiveMinimum, exclusiveMaximum, minLength, maxLength (in code points), minItems, maxItems,
- * format (date-time, uuid, ipv4), items, additionalProperties (boolean or schema), $ref to
+ * format (date-time, uuid, ipv4; and "amount", ours, a decimal string from 0 on: to other tools an
+ * annotation), items, additionalProperties (boolean or schema), $ref to
  * "#/$defs/...", plus the annotations $schema, $id, $defs, $comment, title, description, examples,
  * default. Any other keyword is a load error with file and JSON pointer: a keyword that is ignored
- * is a check that somebody believes in.
+ * is a check that somebody believes in. A schema may not contain itself by $ref. date-time is what
+ * base/clock reads: from 1970 on. Numbers are compared as doubles.
  *
  * Threads:   a registry is built by one thread and read by many; it never changes once built.
  * Ownership: create/destroy; lookups are borrowed until destroy.
@@ -23,7 +25,8 @@ struct rwd_schema_registry;
 /* Loads every file under dir. INVALID with the file and the pointer in error: bad JSON, unsupported
  * keyword, bad name, or a minor or patch version that plainly refuses what an earlier one of its
  * major accepts (a new required property, a type, enum or bound that got narrower,
- * additionalProperties closed). UNAVAILABLE: dir cannot be read. */
+ * additionalProperties closed). UNAVAILABLE: dir or a file in it cannot be read. Dot files are left
+ * out; whatever else does not belong there is an error. */
 RWD_MUST_USE enum rwd_status rwd_schema_registry_load(
     const char *dir, struct rwd_schema_registry **registry, struct rwd_error *error);
 void rwd_schema_registry_destroy(struct rwd_schema_registry *registry);

@@ -1,0 +1,217 @@
+#include "script/rulebook.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rwd_shared_rule {
+    _Atomic uint32_t references;
+    struct rwd_rule *rule;
+};
+
+/* One event name; entries point into the book's one vector. */
+struct slot {
+    const char *name; /* NULL: free; borrowed from the first rule that has it */
+    struct rwd_rulebook_entry *entries;
+    size_t count;
+};
+
+struct rwd_rulebook {
+    _Atomic uint32_t references;
+    uint32_t rulebook_no;
+    struct rwd_shared_rule **rules;
+    size_t count;
+    struct slot *slots; /* open addressing, a power of two, at most half full */
+    size_t slot_mask;
+    struct rwd_rulebook_entry *entries;
+};
+
+static void acquire(_Atomic uint32_t *references)
+{
+    uint32_t before = atomic_fetch_add_explicit(references, 1, memory_order_relaxed);
+    RWD_REQUIRE(before > 0 && before < UINT32_MAX);
+}
+
+/* True: that was the last one. */
+static bool release(_Atomic uint32_t *references)
+{
+    uint32_t before = atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel);
+    RWD_REQUIRE(before > 0);
+    return before == 1;
+}
+
+struct rwd_shared_rule *rwd_shared_rule_create(struct rwd_rule **rule)
+{
+    struct rwd_shared_rule *shared = rwd_new(sizeof *shared);
+    atomic_init(&shared->references, 1);
+    shared->rule = *rule;
+    *rule = NULL;
+    return shared;
+}
+
+struct rwd_shared_rule *rwd_shared_rule_acquire(struct rwd_shared_rule *shared)
+{
+    acquire(&shared->references);
+    return shared;
+}
+
+void rwd_shared_rule_release(struct rwd_shared_rule *shared)
+{
+    if (shared != NULL && release(&shared->references)) {
+        rwd_rule_destroy(shared->rule);
+        rwd_free(shared);
+    }
+}
+
+const struct rwd_rule *rwd_shared_rule_get(const struct rwd_shared_rule *shared)
+{
+    return shared->rule;
+}
+
+static int compare_rules(const void *left, const void *right)
+{
+    const struct rwd_rule *a = (*(struct rwd_shared_rule *const *)left)->rule;
+    const struct rwd_rule *b = (*(struct rwd_shared_rule *const *)right)->rule;
+    if (a->priority != b->priority) {
+        return a->priority > b->priority ? -1 : 1;
+    }
+    int order = strcmp(a->id, b->id);
+    return order != 0 ? order : strcmp(a->version, b->version);
+}
+
+/* FNV-1a: the names in the table are rules', so nobody outside can fill one bucket. */
+static uint32_t hash_of(struct rwd_text name)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < name.size; i++) {
+        hash = (hash ^ (unsigned char)name.data[i]) * 16777619U;
+    }
+    return hash;
+}
+
+static struct slot *slot_of(const struct rwd_rulebook *rulebook, struct rwd_text name)
+{
+    size_t i = hash_of(name) & rulebook->slot_mask;
+    while (rulebook->slots[i].name != NULL && !rwd_text_is(name, rulebook->slots[i].name)) {
+        i = (i + 1) & rulebook->slot_mask;
+    }
+    return &rulebook->slots[i];
+}
+
+static void index_names(struct rwd_rulebook *rulebook)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < rulebook->count; i++) {
+        total += rulebook->rules[i]->rule->on_count;
+    }
+    size_t slot_count = 4;
+    while (slot_count < 2 * total) {
+        slot_count *= 2;
+    }
+    rulebook->slots = rwd_new(slot_count * sizeof rulebook->slots[0]);
+    rulebook->slot_mask = slot_count - 1;
+    rulebook->entries = rwd_new(total * sizeof rulebook->entries[0]);
+    /* Count each name, give each its stretch, fill them in the book's order. */
+    for (size_t i = 0; i < rulebook->count; i++) {
+        const struct rwd_rule *rule = rulebook->rules[i]->rule;
+        for (size_t n = 0; n < rule->on_count; n++) {
+            struct slot *slot = slot_of(rulebook, rwd_text_of(rule->on[n]));
+            slot->name = rule->on[n];
+            slot->count++;
+        }
+    }
+    struct rwd_rulebook_entry *next = rulebook->entries;
+    for (size_t s = 0; s < slot_count; s++) {
+        rulebook->slots[s].entries = next;
+        next += rulebook->slots[s].count;
+        rulebook->slots[s].count = 0;
+    }
+    for (size_t i = 0; i < rulebook->count; i++) {
+        const struct rwd_rule *rule = rulebook->rules[i]->rule;
+        for (size_t n = 0; n < rule->on_count; n++) {
+            struct slot *slot = slot_of(rulebook, rwd_text_of(rule->on[n]));
+            slot->entries[slot->count++] =
+                (struct rwd_rulebook_entry){.rule = rule, .index = (uint32_t)i};
+        }
+    }
+}
+
+struct rwd_rulebook *rwd_rulebook_create(
+    uint32_t rulebook_no, struct rwd_shared_rule *const *rules, size_t count)
+{
+    struct rwd_rulebook *rulebook = rwd_new(sizeof *rulebook);
+    atomic_init(&rulebook->references, 1);
+    rulebook->rulebook_no = rulebook_no;
+    rulebook->count = count;
+    rulebook->rules = rwd_new(count * sizeof rulebook->rules[0]);
+    for (size_t i = 0; i < count; i++) {
+        rulebook->rules[i] = rwd_shared_rule_acquire(rules[i]);
+    }
+    qsort(rulebook->rules, count, sizeof(struct rwd_shared_rule *), compare_rules);
+    index_names(rulebook);
+    return rulebook;
+}
+
+struct rwd_rulebook *rwd_rulebook_acquire(struct rwd_rulebook *rulebook)
+{
+    acquire(&rulebook->references);
+    return rulebook;
+}
+
+void rwd_rulebook_release(struct rwd_rulebook *rulebook)
+{
+    if (rulebook == NULL || !release(&rulebook->references)) {
+        return;
+    }
+    for (size_t i = 0; i < rulebook->count; i++) {
+        rwd_shared_rule_release(rulebook->rules[i]);
+    }
+    rwd_free(rulebook->rules);
+    rwd_free(rulebook->slots);
+    rwd_free(rulebook->entries);
+    rwd_free(rulebook);
+}
+
+uint32_t rwd_rulebook_no(const struct rwd_rulebook *rulebook)
+{
+    return rulebook->rulebook_no;
+}
+
+size_t rwd_rulebook_count(const struct rwd_rulebook *rulebook)
+{
+    return rulebook->count;
+}
+
+const struct rwd_rule *rwd_rulebook_at(const struct rwd_rulebook *rulebook, size_t index)
+{
+    RWD_REQUIRE(index < rulebook->count);
+    return rulebook->rules[index]->rule;
+}
+
+struct rwd_shared_rule *rwd_rulebook_shared_at(const struct rwd_rulebook *rulebook, size_t index)
+{
+    RWD_REQUIRE(index < rulebook->count);
+    return rulebook->rules[index];
+}
+
+const struct rwd_rulebook_entry *rwd_rulebook_for(
+    const struct rwd_rulebook *rulebook, struct rwd_text event_name, size_t *count)
+{
+    const struct slot *slot = slot_of(rulebook, event_name);
+    *count = slot->name != NULL ? slot->count : 0;
+    return slot->name != NULL ? slot->entries : NULL;
+}
+
+const struct rwd_rule *rwd_rulebook_find(
+    const struct rwd_rulebook *rulebook, struct rwd_text rule_id)
+{
+    for (size_t i = 0; i < rulebook->count; i++) {
+        if (rwd_text_is(rule_id, rulebook->rules[i]->rule->id)) {
+            return rulebook->rules[i]->rule;
+        }
+    }
+    return NULL;
+}

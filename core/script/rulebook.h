@@ -1,0 +1,53 @@
+/*
+ * rulebook: which rules are in force, as one immutable set that is swapped whole.
+ *
+ * Two levels, both counted. A shared rule owns one struct rwd_rule, so that a version that is in
+ * force before and after a reload exists once. A rulebook holds shared rules, sorted by priority
+ * (larger first), then id, and answers which of them want an event of a given name.
+ *
+ * Threads:   immutable once created; acquire and release from any thread.
+ * Ownership: create answers with one reference; the last release frees.
+ */
+#ifndef RWD_SCRIPT_RULEBOOK_H
+#define RWD_SCRIPT_RULEBOOK_H
+
+#include "domain/rule.h"
+
+struct rwd_shared_rule;
+
+/* Takes the rule: *rule is NULL afterwards. */
+struct rwd_shared_rule *rwd_shared_rule_create(struct rwd_rule **rule);
+struct rwd_shared_rule *rwd_shared_rule_acquire(struct rwd_shared_rule *shared);
+/* NULL is ignored. */
+void rwd_shared_rule_release(struct rwd_shared_rule *shared);
+const struct rwd_rule *rwd_shared_rule_get(const struct rwd_shared_rule *shared);
+
+/* A rule and its place in the whole book, which is also its place in a ruleset. */
+struct rwd_rulebook_entry {
+    const struct rwd_rule *rule;
+    uint32_t index;
+};
+
+struct rwd_rulebook;
+
+/* The rules are shared: the book takes references of its own. */
+struct rwd_rulebook *rwd_rulebook_create(
+    uint32_t rulebook_no, struct rwd_shared_rule *const *rules, size_t count);
+struct rwd_rulebook *rwd_rulebook_acquire(struct rwd_rulebook *rulebook);
+/* NULL is ignored. */
+void rwd_rulebook_release(struct rwd_rulebook *rulebook);
+
+uint32_t rwd_rulebook_no(const struct rwd_rulebook *rulebook);
+size_t rwd_rulebook_count(const struct rwd_rulebook *rulebook);
+const struct rwd_rule *rwd_rulebook_at(const struct rwd_rulebook *rulebook, size_t index);
+/* For a ruleset, which keeps a reference as long as a VM runs the rule. */
+struct rwd_shared_rule *rwd_rulebook_shared_at(const struct rwd_rulebook *rulebook, size_t index);
+
+/* The rules that have this name in on, in order; a hash lookup. NULL and *count 0: none. */
+const struct rwd_rulebook_entry *rwd_rulebook_for(
+    const struct rwd_rulebook *rulebook, struct rwd_text event_name, size_t *count);
+/* The first rule in order with this id, or NULL. */
+const struct rwd_rule *rwd_rulebook_find(
+    const struct rwd_rulebook *rulebook, struct rwd_text rule_id);
+
+#endif
