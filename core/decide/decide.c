@@ -16,6 +16,7 @@ struct making {
     const struct rwd_player *player;
     const struct rwd_profile *profile;
     struct rwd_arena *arena;
+    uint64_t seed; /* from the event id alone: the same on every installation */
     struct rwd_decision *decision;
     uint8_t *verdicts;
     size_t effect_capacity;
@@ -228,14 +229,15 @@ static enum rwd_status add_effect(struct making *making, const struct rwd_rule_e
 
 /* One rule's part of the decision. OK or LIMIT; a rule's own failure is a verdict. */
 static enum rwd_status decide_rule(
-    struct making *making, struct rwd_ruleset_entry *entry, enum rwd_rule_verdict *verdict)
+    struct making *making, const struct rwd_rulebook_entry *entry, enum rwd_rule_verdict *verdict)
 {
-    const struct rwd_rule *rule = rwd_ruleset_entry_rule(entry);
+    const struct rwd_rule *rule = entry->rule;
+    struct rwd_ruleset *ruleset = making->facts->ruleset;
     const struct rwd_event *event = making->event;
     if (!rwd_where_holds(rule, event, making->profile, verdict)) {
         return RWD_OK;
     }
-    if (rwd_ruleset_entry_suspended(entry)) {
+    if (rwd_ruleset_suspended(ruleset, entry->index)) {
         *verdict = RWD_RULE_SUSPENDED;
         return RWD_OK;
     }
@@ -263,18 +265,19 @@ static enum rwd_status decide_rule(
         .state = state,
         .points = points_of_rule,
         .points_context = making,
-        .seed = event->event_fingerprint,
+        .seed = making->seed,
         .arena = making->arena};
     struct rwd_error error = {0};
     struct rwd_reward reward = {0};
     bool granted = false;
-    struct rwd_sandbox *sandbox = rwd_ruleset_entry_sandbox(entry, &error);
-    enum rwd_status status = sandbox != NULL ? call_rule(rule, sandbox, &call, &effect, &granted,
-                                                   &reward, verdict, &error)
-                                             : RWD_SCRIPT;
-    rwd_ruleset_entry_note(entry, status == RWD_OK, &error);
+    enum rwd_status status = call_rule(rule, rwd_ruleset_sandbox(ruleset, entry->index), &call,
+        &effect, &granted, &reward, verdict, &error);
+    bool suspended = rwd_ruleset_note(ruleset, entry->index, status != RWD_OK);
     if (status != RWD_OK) {
         *verdict = RWD_RULE_ERROR;
+        if (making->facts->rule_failed != NULL) {
+            making->facts->rule_failed(making->facts->context, rule, &error, suspended);
+        }
         return RWD_OK;
     }
     effect.points = clip(rule, known, event->time_ms, effect.points_raw, &effect.cap);
@@ -329,9 +332,10 @@ void rwd_decide_undo(const struct rwd_decide_facts *facts, const struct rwd_deci
 static enum rwd_status decide_rules(struct making *making)
 {
     size_t count = 0;
-    struct rwd_ruleset_entry *const *entries =
-        rwd_ruleset_for(making->facts->ruleset, making->event->name, &count);
-    making->decision->rulebook_no = rwd_rulebook_no(rwd_ruleset_rulebook(making->facts->ruleset));
+    const struct rwd_rulebook *rulebook = rwd_ruleset_rulebook(making->facts->ruleset);
+    const struct rwd_rulebook_entry *entries =
+        rwd_rulebook_for(rulebook, making->event->name, &count);
+    making->decision->rulebook_no = rwd_rulebook_no(rulebook);
     if (count == 0) {
         return RWD_OK;
     }
@@ -342,7 +346,7 @@ static enum rwd_status decide_rules(struct making *making)
     making->decision->verdicts = making->verdicts;
     for (size_t i = 0; i < count; i++) {
         enum rwd_rule_verdict verdict = RWD_RULE_FIRED;
-        if (decide_rule(making, entries[i], &verdict) != RWD_OK) {
+        if (decide_rule(making, &entries[i], &verdict) != RWD_OK) {
             return RWD_LIMIT;
         }
         making->verdicts[making->decision->verdict_count++] = (uint8_t)verdict;
@@ -364,6 +368,7 @@ enum rwd_status rwd_decide(const struct rwd_decide_facts *facts, const struct rw
             (long long)(behind_ms / HOUR_MS), RWD_DEDUPE_WINDOW_HOURS);
         return RWD_INVALID;
     }
+    static const uint8_t no_key[RWD_SIPHASH_KEY_SIZE] = {0};
     *decision = (struct rwd_decision){
         .has_event = true,
         .late = behind_ms > facts->gates->reorder_window_ms,
@@ -376,6 +381,7 @@ enum rwd_status rwd_decide(const struct rwd_decide_facts *facts, const struct rw
         .player = player,
         .profile = rwd_profile_after(event, player, arena),
         .arena = arena,
+        .seed = rwd_siphash(no_key, event->event_id.data, event->event_id.size),
         .decision = decision};
     if (making.profile == NULL) {
         return RWD_LIMIT;

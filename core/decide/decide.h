@@ -15,13 +15,17 @@
 #define RWD_DECIDE_DECIDE_H
 
 #include "decide/gates.h"
-#include "script/rulebook.h"
+#include "script/ruleset.h"
 
 struct rwd_decide_facts {
     struct rwd_ruleset *ruleset;
     struct rwd_pools *pools;
     const struct rwd_gates *gates;
     int64_t now_ms;
+    /* Told of a rule's failure, for log and counters; NULL: nobody cares. Changes nothing. */
+    void (*rule_failed)(
+        void *context, const struct rwd_rule *rule, const struct rwd_error *error, bool suspended);
+    void *context;
 };
 
 /* OK: *decision. CONFLICT: a duplicate, nothing changes. INVALID: *problem, type "late": further

@@ -71,6 +71,7 @@ struct rwd_input {
 struct rwd_batch {
     struct rwd_message message;
     struct rwd_mailbox *home;
+    uint32_t home_kind;     /* message.kind when it comes home */
     struct rwd_batch *next; /* the home's own list */
     uint32_t shard;
     struct rwd_arena arena;

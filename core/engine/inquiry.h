@@ -37,6 +37,7 @@ enum rwd_inquiry_kind {
 struct rwd_inquiry {
     struct rwd_message message;
     struct rwd_mailbox *home;
+    uint32_t home_kind; /* message.kind when it comes home */
     enum rwd_inquiry_kind kind;
     void *origin;
     struct rwd_arena arena;

@@ -31,13 +31,12 @@ struct stamp {
     uint64_t position;
 };
 
-static struct rwd_sandbox_limits sandbox_limits(const struct rwd_config *config)
+static struct rwd_ruleset_limits ruleset_limits(const struct rwd_config *config)
 {
-    return (struct rwd_sandbox_limits){
-        .instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
-        .memory_size_max = (uint32_t)config->sandbox_memory_size_max_mib << 20,
-        .deadline_ms = (uint32_t)config->sandbox_deadline_ms,
-    };
+    struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
+    limits.sandbox = rwd_engine__sandbox_limits(config);
+    limits.breaker_error_count = (uint32_t)config->sandbox_error_count_max;
+    return limits;
 }
 
 struct rwd_shard {
@@ -47,6 +46,7 @@ struct rwd_shard {
     struct rwd_players *players;
     struct rwd_ruleset *ruleset;
     struct rwd_shard_metrics metrics;
+    struct rwd_rule_counters rule_counters[RWD_RULE_COUNTER_COUNT];
     struct rwd_buffer scratch;
     struct rwd_arena replay_arena;
     size_t hot_count_max;
@@ -86,6 +86,8 @@ enum rwd_status rwd_shard_create(
     made->stamp_count = 1;
     made->stamp_capacity = 1;
     rwd_arena_init(&made->replay_arena, 64 << 10, 64 << 20);
+    made->hot_count_max = (size_t)options->config->engine_hot_player_count_max /
+                          (size_t)options->config->engine_shards;
     *shard = made;
     return RWD_OK;
 }
@@ -115,6 +117,41 @@ struct rwd_mailbox *rwd_shard_mailbox(struct rwd_shard *shard)
 struct rwd_shard_metrics *rwd_shard_metrics(struct rwd_shard *shard)
 {
     return &shard->metrics;
+}
+
+const struct rwd_rule_counters *rwd_shard_rule_counters(const struct rwd_shard *shard)
+{
+    return shard->rule_counters;
+}
+
+static void publish_rule_health(struct rwd_shard *shard)
+{
+    const struct rwd_rulebook *rulebook = rwd_ruleset_rulebook(shard->ruleset);
+    for (size_t i = 0; i < rwd_rulebook_count(rulebook); i++) {
+        uint32_t version_no = rwd_rulebook_at(rulebook, i)->version_no;
+        if (version_no < RWD_RULE_COUNTER_COUNT) {
+            struct rwd_rule_health health = rwd_ruleset_health(shard->ruleset, i);
+            struct rwd_rule_counters *counters = &shard->rule_counters[version_no];
+            atomic_store_explicit(&counters->calls, health.call_count, memory_order_relaxed);
+            atomic_store_explicit(&counters->errors, health.error_count, memory_order_relaxed);
+            atomic_store_explicit(&counters->suspended, health.suspended, memory_order_relaxed);
+        }
+    }
+}
+
+static void rule_failed(
+    void *context, const struct rwd_rule *rule, const struct rwd_error *error, bool suspended)
+{
+    const struct rwd_shard *shard = context;
+    rwd_log(RWD_LOG_WARN, "rule", "rule=%s version=%s shard=%u msg=\"%s\"", rule->id, rule->version,
+        shard->options.index, error->text);
+    if (suspended) {
+        rwd_log(RWD_LOG_ERROR, "rule",
+            "rule=%s version=%s shard=%u msg=\"ALERT: suspended after too many errors; other rules "
+            "go "
+            "on. Activate another version, or this one again\"",
+            rule->id, rule->version, shard->options.index);
+    }
 }
 
 /* ---- one input ---- */
@@ -209,7 +246,9 @@ static void handle_event(
     struct rwd_decide_facts facts = {.ruleset = shard->ruleset,
         .pools = shard->options.pools,
         .gates = shard->options.gates,
-        .now_ms = now_ms};
+        .now_ms = now_ms,
+        .rule_failed = rule_failed,
+        .context = shard};
     struct rwd_problem problem;
     status =
         rwd_decide(&facts, &input->event, player, &input->batch->arena, &input->decision, &problem);
@@ -305,7 +344,7 @@ static void handle_player(struct rwd_shard *shard, struct rwd_input *input)
         return;
     }
     shard->scratch.size = 0;
-    rwd_shard__put_player(player, shard->options.directory, &shard->scratch);
+    rwd_engine__put_player(player, shard->options.directory, &shard->scratch);
     char *copy = rwd_arena_copy(&input->batch->arena, shard->scratch.data, shard->scratch.size);
     RWD_REQUIRE(copy != NULL);
     input->json = (struct rwd_text){.data = copy, .size = shard->scratch.size};
@@ -321,7 +360,7 @@ static void handle_row(
     enum rwd_record_type type = RWD_RECORD_RULE;
     if (input->kind == RWD_INPUT_BUDGET) {
         struct rwd_budget_row row = *input->budget;
-        enum rwd_status status = rwd_shard__put_budget(shard->options.pools, &row, &error);
+        enum rwd_status status = rwd_engine__put_budget(shard->options.pools, &row, &error);
         if (status != RWD_OK) {
             fail(input, status, &error);
             return;
@@ -408,20 +447,25 @@ static void forget_stamps_before(struct rwd_shard *shard, uint64_t epoch)
     shard->stamp_count -= old;
 }
 
+/* As many as one checkpoint may hold. */
+static void add_dirty_players(struct rwd_shard *shard, struct rwd_checkpoint_message *message)
+{
+    for (int64_t i = 0; i < shard->options.config->engine_checkpoint_player_count_max; i++) {
+        struct rwd_player *player = rwd_players_take_dirty(shard->players, shard->epoch);
+        if (player == NULL) {
+            return;
+        }
+        rwd_checkpoint_add_player(message, player, shard->options.directory, shard->options.pools);
+    }
+}
+
 static void post_checkpoint(struct rwd_shard *shard)
 {
     struct rwd_checkpoint_message *message = shard->filling;
     shard->filling = shard->spare;
     shard->spare = NULL;
     shard->epoch++;
-    int64_t taken = 0;
-    for (; taken < shard->options.config->engine_checkpoint_player_count_max; taken++) {
-        struct rwd_player *player = rwd_players_take_dirty(shard->players, shard->epoch);
-        if (player == NULL) {
-            break;
-        }
-        rwd_checkpoint_add_player(message, player, shard->options.directory, shard->options.pools);
-    }
+    add_dirty_players(shard, message);
     uint64_t since = rwd_players_dirty_since(shard->players, shard->epoch);
     forget_stamps_before(shard, since);
     message->message.kind = RWD_SHARD_CHECKPOINT;
@@ -485,11 +529,17 @@ static int tend_checkpoint(struct rwd_shard *shard)
 
 static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message *message)
 {
-    const struct rwd_sandbox_limits limits = sandbox_limits(shard->options.config);
-    struct rwd_ruleset *old = shard->ruleset;
-    shard->ruleset = rwd_ruleset_create(
-        message->rulebook, &limits, (uint32_t)shard->options.config->sandbox_error_count_max, old);
-    rwd_ruleset_destroy(old);
+    const struct rwd_ruleset_limits limits = ruleset_limits(shard->options.config);
+    struct rwd_ruleset *next = NULL;
+    struct rwd_error error;
+    /* The keeper has loaded every rule of it before; a VM that fails here all the same leaves the
+     * old rules in force. */
+    if (rwd_ruleset_create(message->rulebook, &limits, &shard->ruleset, &next, &error) == RWD_OK) {
+        shard->ruleset = next;
+    } else {
+        rwd_log(RWD_LOG_ERROR, "shard", "shard=%u rulebook=%u msg=\"%s; the old rules go on\"",
+            shard->options.index, rwd_rulebook_no(message->rulebook), error.text);
+    }
     rwd_rulebook_release(message->rulebook);
     rwd_free(message);
 }
@@ -541,13 +591,12 @@ static void handle_waiting(struct rwd_shard *shard)
 void rwd_shard_run(void *context)
 {
     struct rwd_shard *shard = context;
-    shard->hot_count_max = (size_t)shard->options.config->engine_hot_player_count_max /
-                           (size_t)shard->options.config->engine_shards;
     int timeout_ms = 0;
     for (;;) {
         enqueue(shard, rwd_mailbox_wait(shard->mailbox, timeout_ms));
         handle_waiting(shard);
         timeout_ms = tend_checkpoint(shard);
+        publish_rule_health(shard);
         atomic_store_explicit(
             &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
         atomic_store_explicit(&shard->metrics.dirty_players,
@@ -614,7 +663,7 @@ static enum rwd_status replay_record(
         struct rwd_budget_row row;
         status = rwd_budget_decode(record->body, &row);
         if (status == RWD_OK) {
-            status = rwd_shard__put_budget(shard->options.pools, &row, error);
+            status = rwd_engine__put_budget(shard->options.pools, &row, error);
             rwd_checkpoint_add_budget(shard->filling, &row);
         }
     } else if (record->type == RWD_RECORD_RULE) {
@@ -644,5 +693,21 @@ enum rwd_status rwd_shard_replay(
             "the record at position %" PRIu64 " (sequence %" PRIu64 ") cannot be read",
             record->position, record->sequence);
     }
+    return status;
+}
+
+enum rwd_status rwd_shard_store_replayed(
+    struct rwd_shard *shard, struct rwd_store *store, struct rwd_error *error)
+{
+    enum rwd_status status = RWD_OK;
+    while (status == RWD_OK && (rwd_players_dirty_count(shard->players) > 0 ||
+                                   rwd_checkpoint_message_size(shard->filling) > 0)) {
+        add_dirty_players(shard, shard->filling);
+        /* The position stays where it is until all shards are through. */
+        shard->filling->rows.journal_position = shard->options.replay_position;
+        status = rwd_store_checkpoint(store, &shard->filling->rows, error);
+        rwd_checkpoint_message_reset(shard->filling);
+    }
+    (void)rwd_players_evict(shard->players, shard->hot_count_max, shard->epoch);
     return status;
 }

@@ -19,7 +19,7 @@
 #include "engine/checkpoint.h"
 #include "engine/directory.h"
 #include "engine/metrics.h"
-#include "script/rulebook.h"
+#include "script/ruleset.h"
 
 #include <stdatomic.h>
 
@@ -34,6 +34,14 @@ enum rwd_shard_message {
 struct rwd_rulebook_message {
     struct rwd_message message;
     struct rwd_rulebook *rulebook;
+};
+
+/* How the rules fare in one shard, by version number: for the metrics page. */
+enum { RWD_RULE_COUNTER_COUNT = 4096 };
+struct rwd_rule_counters {
+    _Atomic uint64_t calls;
+    _Atomic uint64_t errors;
+    _Atomic bool suspended;
 };
 
 struct rwd_shard_options {
@@ -60,11 +68,18 @@ void rwd_shard_destroy(struct rwd_shard *shard);
 
 struct rwd_mailbox *rwd_shard_mailbox(struct rwd_shard *shard);
 struct rwd_shard_metrics *rwd_shard_metrics(struct rwd_shard *shard);
+/* RWD_RULE_COUNTER_COUNT of them; versions past that are not counted. Any thread may read. */
+const struct rwd_rule_counters *rwd_shard_rule_counters(const struct rwd_shard *shard);
 
 /* Applies a record of the journal's tail to this shard's players, where the player has not got it
  * yet. Before the shard runs. CORRUPT: the record cannot be read. */
 RWD_MUST_USE enum rwd_status rwd_shard_replay(
     struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error);
+
+/* Writes all that was replayed into the store, then keeps no more players than its hot limit.
+ * Before the shard runs. */
+RWD_MUST_USE enum rwd_status rwd_shard_store_replayed(
+    struct rwd_shard *shard, struct rwd_store *store, struct rwd_error *error);
 
 /* The thread's function; returns after RWD_SHARD_STOP, when all is stored. */
 void rwd_shard_run(void *shard);

@@ -4,6 +4,15 @@
 
 #include <stdio.h>
 
+struct rwd_sandbox_limits rwd_engine__sandbox_limits(const struct rwd_config *config)
+{
+    return (struct rwd_sandbox_limits){
+        .instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
+        .memory_size_max = (uint32_t)config->sandbox_memory_size_max_mib << 20,
+        .deadline_ms = (uint32_t)config->sandbox_deadline_ms,
+    };
+}
+
 static void put_until(struct rwd_buffer *out, int64_t until_ms)
 {
     char text[RWD_TIME_TEXT_SIZE];
@@ -42,7 +51,7 @@ static void put_rules(const struct rwd_player *player, const struct rwd_director
     }
 }
 
-void rwd_shard__put_player(
+void rwd_engine__put_player(
     const struct rwd_player *player, const struct rwd_directory *directory, struct rwd_buffer *out)
 {
     const struct rwd_profile *profile = &player->profile;
@@ -66,7 +75,7 @@ void rwd_shard__put_player(
     rwd_buffer_put_string(out, "},\"arms\":{}}");
 }
 
-enum rwd_status rwd_shard__put_budget(
+enum rwd_status rwd_engine__put_budget(
     struct rwd_pools *pools, struct rwd_budget_row *row, struct rwd_error *error)
 {
     struct rwd_pool_terms terms = {

@@ -4,18 +4,20 @@
 #ifndef RWD_ENGINE_SHARD_INPUTS_H
 #define RWD_ENGINE_SHARD_INPUTS_H
 
-#include "domain/pool.h"
+#include "domain/config.h"
+#include "domain/player.h"
 #include "engine/directory.h"
+#include "script/sandbox.h"
 #include "store/store.h"
 
-#include "domain/player.h"
+struct rwd_sandbox_limits rwd_engine__sandbox_limits(const struct rwd_config *config);
 
 /* GET /v1/players/{id}'s answer (spec 10). */
-void rwd_shard__put_player(
+void rwd_engine__put_player(
     const struct rwd_player *player, const struct rwd_directory *directory, struct rwd_buffer *out);
 
 /* Puts a pool and fills in row->pool_no. INVALID, CONFLICT, LIMIT: see rwd_pools_put. */
-RWD_MUST_USE enum rwd_status rwd_shard__put_budget(
+RWD_MUST_USE enum rwd_status rwd_engine__put_budget(
     struct rwd_pools *pools, struct rwd_budget_row *row, struct rwd_error *error);
 
 #endif

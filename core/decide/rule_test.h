@@ -1,0 +1,22 @@
+/*
+ * rule_test: runs a rule's own tests (see sandbox.h) through the real decide and apply.
+ *
+ * Each case starts with a new player and plenty of play money; prices are one minor unit. Left out
+ * of an event: event_id, version, ts (a minute after the one before, from noon of the rule's first
+ * active day), user. player takes kyc_level, geo, platform, payer, self_excluded. expect takes
+ * points (the rule's total), rewards (tasks not denied), held, milestones (how many fired), errors
+ * (0 where it is not said).
+ *
+ * Threads: pure; needs the sandbox's stack.
+ */
+#ifndef RWD_DECIDE_RULE_TEST_H
+#define RWD_DECIDE_RULE_TEST_H
+
+#include "script/sandbox.h"
+
+/* One line a failed case goes into report, with file and line; *failed counts them. SCRIPT: the
+ * rule does not load any more. */
+RWD_MUST_USE enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule,
+    const struct rwd_rule_tests *tests, struct rwd_buffer *report, size_t *failed);
+
+#endif
