@@ -20,10 +20,44 @@ static uint32_t crc32c_table(uint32_t crc, const unsigned char *data, size_t siz
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(
+/* The instruction takes three cycles but can begin one each cycle, so three lanes side by side take
+ * the time of one. A lane's CRC is moved past the lanes behind it by a carry-less multiplication
+ * with x^(8 * bytes - 33) mod P, which the instruction then reduces. 3 * 168 bytes just fit a
+ * typical journal record. */
+enum { LANE_SIZE = 168, LANE_PAST_ONE = 0x1b3d8f29, LANE_WORD_COUNT = LANE_SIZE / 8 };
+static const uint64_t lane_past_two = 0xa60ce07b;
+
+typedef long long vector __attribute__((vector_size(16)));
+
+__attribute__((target("sse4.2,pclmul"))) static uint64_t crc32c_lanes(
+    uint64_t a, const unsigned char *data)
+{
+    uint64_t b = 0;
+    uint64_t c = 0;
+    for (size_t i = 0; i < LANE_WORD_COUNT; i++, data += 8) {
+        uint64_t words[3];
+        memcpy(&words[0], data, 8);
+        memcpy(&words[1], data + LANE_SIZE, 8);
+        memcpy(&words[2], data + 2 * (size_t)LANE_SIZE, 8);
+        a = __builtin_ia32_crc32di(a, words[0]);
+        b = __builtin_ia32_crc32di(b, words[1]);
+        c = __builtin_ia32_crc32di(c, words[2]);
+    }
+    vector past_two = __builtin_ia32_pclmulqdq128(
+        (vector){(long long)a, 0}, (vector){(long long)lane_past_two, 0}, 0);
+    vector past_one =
+        __builtin_ia32_pclmulqdq128((vector){(long long)b, 0}, (vector){LANE_PAST_ONE, 0}, 0);
+    return __builtin_ia32_crc32di(0, (uint64_t)(past_two[0] ^ past_one[0])) ^ c;
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_sse42(
     uint32_t crc, const unsigned char *data, size_t size)
 {
     uint64_t wide = crc;
+    for (; size >= 3 * (size_t)LANE_SIZE;
+         size -= 3 * (size_t)LANE_SIZE, data += 3 * (size_t)LANE_SIZE) {
+        wide = crc32c_lanes(wide, data);
+    }
     for (; size >= 8; size -= 8, data += 8) {
         uint64_t word;
         memcpy(&word, data, sizeof word);
@@ -40,7 +74,7 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(
 uint32_t rwd_crc32c(uint32_t crc, const void *data, size_t size)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2")) {
+    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) {
         return ~crc32c_sse42(~crc, data, size);
     }
 #endif

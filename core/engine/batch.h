@@ -45,7 +45,8 @@ struct rwd_input {
     enum rwd_outcome outcome;
     enum rwd_status status;
     struct rwd_batch *batch;
-    void *origin; /* whose input this is, at home */
+    void *origin;  /* whose input this is, at home */
+    bool is_retry; /* of a dead letter: refused again, it makes no new one */
     uint64_t user_fingerprint;
 
     struct rwd_event event;      /* EVENT; REFUSED: raw and what could be read */

@@ -48,14 +48,10 @@ void rwd_checkpoint_message_reset(struct rwd_checkpoint_message *message)
     rwd_arena_reset(&message->arena, KEEP_SIZE);
     message->rows = (struct rwd_checkpoint){0};
     memset(message->capacity, 0, sizeof message->capacity);
+    message->size = 0;
     message->has_due_tasks = false;
     message->stamp = 0;
     message->replay_position = 0;
-}
-
-size_t rwd_checkpoint_message_size(const struct rwd_checkpoint_message *message)
-{
-    return message->arena.size;
 }
 
 static void *take(struct rwd_checkpoint_message *message, size_t size)
@@ -82,6 +78,7 @@ static void *add_row(struct rwd_checkpoint_message *message, enum list list, con
     void *row = (char *)(uintptr_t)*rows + *count * size;
     memset(row, 0, size);
     (*count)++;
+    message->size += size;
     return row;
 }
 
@@ -96,6 +93,7 @@ static struct rwd_text keep(struct rwd_checkpoint_message *message, struct rwd_t
     }
     char *copy = rwd_arena_copy(&message->arena, text.data, text.size);
     RWD_REQUIRE(copy != NULL);
+    message->size += text.size;
     return (struct rwd_text){.data = copy, .size = text.size};
 }
 
@@ -118,6 +116,12 @@ static void add_seen(
         row->user_id = user_id;
         row->sequence = sequence;
         row->fingerprints = keep_buffer(message, &fingerprints);
+    }
+    uint64_t below = rwd_player_seen_drop_below(player);
+    if (below != 0) {
+        struct rwd_seen_row *row = ADD_ROW(message, LIST_SEEN, seen, seen_count);
+        row->user_id = user_id;
+        row->sequence = below - 1;
     }
 }
 
@@ -280,7 +284,6 @@ void rwd_checkpoint_add_player(struct rwd_checkpoint_message *message, struct rw
         .platform = keep(message, rwd_text_of(profile->platform)),
         .newest_event_ms = player->newest_event_ms,
         .sequence = player->sequence,
-        .seen_drop_below = rwd_player_seen_drop_below(player),
         .state = keep_buffer(message, &state),
     };
 }
@@ -350,4 +353,5 @@ void rwd_checkpoint_add_rulebook(
     rows[count].versions = keep(message, row->versions);
     message->rows.rulebooks = rows;
     message->rows.rulebook_count = count + 1;
+    message->size += sizeof *rows;
 }

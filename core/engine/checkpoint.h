@@ -30,6 +30,7 @@ struct rwd_checkpoint_message {
     int64_t taken_ns;         /* how long the transaction took */
     struct rwd_mailbox *home;
     struct rwd_arena arena;
+    size_t size; /* of the rows and texts taken in */
     struct rwd_checkpoint rows;
     size_t capacity[10]; /* of the lists in rows, in their order */
 };
@@ -37,9 +38,6 @@ struct rwd_checkpoint_message {
 struct rwd_checkpoint_message *rwd_checkpoint_message_create(void);
 void rwd_checkpoint_message_destroy(struct rwd_checkpoint_message *message);
 void rwd_checkpoint_message_reset(struct rwd_checkpoint_message *message);
-/* Bytes of rows taken in so far. */
-size_t rwd_checkpoint_message_size(const struct rwd_checkpoint_message *message);
-
 /* Serialises the player and all it has to store: its row, spilled fingerprints, points by day,
  * changed tasks with their ledger rows and dead letters, and what they mean to their pools. Settled
  * tasks leave the player. */

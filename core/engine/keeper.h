@@ -3,12 +3,13 @@
  *
  * A version is immutable: the same id and version with other bytes is refused. A new file is loaded
  * aside, its tests run, the budgets and prices it needs are looked for; then it is registered,
- * journaled, and, where it is the first of its rule, activated. All that one look at the folder
- * finds is switched in one step: a new rulebook goes to every shard between two batches, work in
- * flight ends on the old one. A failed load changes nothing and says why, with file and line, in
- * the log and in GET /v1/rules.
+ * journaled, and, where it is the newest of a rule that had none before, activated. All that one
+ * look at the folder finds is switched in one step: a new rulebook goes to every shard between two
+ * batches, work in flight ends on the old one. A failed load changes nothing and says why, with
+ * file and line, in the log and in GET /v1/rules.
  *
- * Threads: the main thread's. Its mailbox takes inquiries from any.
+ * Threads: one of its own, with the sandbox's stack. Its mailbox takes messages from any thread;
+ * restore before it runs.
  */
 #ifndef RWD_ENGINE_KEEPER_H
 #define RWD_ENGINE_KEEPER_H
@@ -18,9 +19,13 @@
 #include "engine/directory.h"
 #include "engine/inquiry.h"
 
+#include <stdatomic.h>
+
 enum rwd_keeper_message {
     RWD_KEEPER_INQUIRY, /* struct rwd_inquiry; goes back to its home */
     RWD_KEEPER_BATCH,   /* its own batch, home and durable */
+    RWD_KEEPER_SCAN,    /* struct rwd_message, freed here: look at the folder now */
+    RWD_KEEPER_STOP,    /* struct rwd_message, freed here */
 };
 
 struct rwd_keeper_options {
@@ -29,8 +34,9 @@ struct rwd_keeper_options {
     const struct rwd_pools *pools;
     struct rwd_clock clock;
     struct rwd_directory *directory;
-    struct rwd_mailbox *const *shards;
+    struct rwd_mailbox **shards; /* filled in before the keeper runs */
     uint32_t shard_count;
+    _Atomic bool *ready; /* set when the rules are in force for the first time */
 };
 
 struct rwd_keeper;
@@ -45,16 +51,9 @@ RWD_MUST_USE enum rwd_status rwd_keeper_restore(
     struct rwd_keeper *keeper, const struct rwd_rule_version_row *row, struct rwd_error *error);
 void rwd_keeper_restore_rulebook(struct rwd_keeper *keeper, const struct rwd_rulebook_row *row);
 
-/* With the threads running: brings the last rulebook back in force. A version that no longer loads
- * (a stricter program) is left out and said so. */
-void rwd_keeper_resume(struct rwd_keeper *keeper);
-/* Looks at the rules folder and the configured budgets; takes in what is new. */
-void rwd_keeper_scan(struct rwd_keeper *keeper);
-/* The folder's inotify descriptor, -1: not watched. Readable: call rwd_keeper_folder_changed, then
- * scan when it has been quiet for a moment. */
-int rwd_keeper_watch_fd(struct rwd_keeper *keeper);
-void rwd_keeper_folder_changed(struct rwd_keeper *keeper);
-/* Answers what is in the mailbox. */
-void rwd_keeper_handle_mail(struct rwd_keeper *keeper);
+/* The thread's function. First the last rulebook comes back in force (a version that a stricter
+ * program no longer loads is left out, and the log says so) and configured budgets that are new are
+ * made; then the folder is read and watched. Ends at RWD_KEEPER_STOP. */
+void rwd_keeper_run(void *keeper);
 
 #endif

@@ -208,6 +208,10 @@ static void apply(struct rwd_shard *shard, struct rwd_player *player,
 static void put_dead_letter(
     struct rwd_shard *shard, struct rwd_input *input, uint64_t sequence, int64_t now_ms)
 {
+    rwd_count(&shard->metrics.rejected, 1);
+    if (input->is_retry) {
+        return;
+    }
     char letter_id[32];
     (void)snprintf(letter_id, sizeof letter_id, "dl_%016" PRIx64, sequence);
     struct rwd_dead_letter_row row = {
@@ -228,7 +232,6 @@ static void put_dead_letter(
     if (set_record(shard, input, RWD_RECORD_DEAD_LETTER, sequence, now_ms)) {
         rwd_checkpoint_add_dead_letter(shard->filling, &row);
     }
-    rwd_count(&shard->metrics.rejected, 1);
 }
 
 static void handle_event(
@@ -480,8 +483,7 @@ static void post_checkpoint(struct rwd_shard *shard)
 /* Anything to store, or a journal that went on without us and whose position is to move? */
 static bool checkpoint_wanted(const struct rwd_shard *shard)
 {
-    return rwd_players_dirty_count(shard->players) > 0 ||
-           rwd_checkpoint_message_size(shard->filling) > 0 ||
+    return rwd_players_dirty_count(shard->players) > 0 || shard->filling->size > 0 ||
            atomic_load(shard->options.journal_end) != shard->last_stamp;
 }
 
@@ -547,7 +549,7 @@ static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message
 /* Too much waits for the store: batches stay where they are until a checkpoint is home. */
 static bool choked(const struct rwd_shard *shard)
 {
-    return rwd_checkpoint_message_size(shard->filling) > WAITING_SIZE_MAX ||
+    return shard->filling->size > WAITING_SIZE_MAX ||
            rwd_players_dirty_count(shard->players) > shard->hot_count_max * DIRTY_FACTOR_MAX;
 }
 
@@ -596,7 +598,9 @@ void rwd_shard_run(void *context)
         enqueue(shard, rwd_mailbox_wait(shard->mailbox, timeout_ms));
         handle_waiting(shard);
         timeout_ms = tend_checkpoint(shard);
-        publish_rule_health(shard);
+        if (shard->ruleset != NULL) {
+            publish_rule_health(shard);
+        }
         atomic_store_explicit(
             &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
         atomic_store_explicit(&shard->metrics.dirty_players,
@@ -604,8 +608,7 @@ void rwd_shard_run(void *context)
         atomic_store_explicit(&shard->metrics.players_loaded,
             rwd_players_loaded_count(shard->players), memory_order_relaxed);
         if (shard->stopping && shard->waiting == NULL && shard->spare != NULL &&
-            rwd_players_dirty_count(shard->players) == 0 &&
-            rwd_checkpoint_message_size(shard->filling) == 0) {
+            rwd_players_dirty_count(shard->players) == 0 && shard->filling->size == 0) {
             return;
         }
     }
@@ -700,8 +703,8 @@ enum rwd_status rwd_shard_store_replayed(
     struct rwd_shard *shard, struct rwd_store *store, struct rwd_error *error)
 {
     enum rwd_status status = RWD_OK;
-    while (status == RWD_OK && (rwd_players_dirty_count(shard->players) > 0 ||
-                                   rwd_checkpoint_message_size(shard->filling) > 0)) {
+    while (status == RWD_OK &&
+           (rwd_players_dirty_count(shard->players) > 0 || shard->filling->size > 0)) {
         add_dirty_players(shard, shard->filling);
         /* The position stays where it is until all shards are through. */
         shard->filling->rows.journal_position = shard->options.replay_position;

@@ -45,7 +45,7 @@ struct header {
     uint32_t version;
     uint32_t reserved;
     uint64_t base;
-    uint64_t end; /* position behind the segment's last commit */
+    uint64_t end; /* position behind the segment's last commit, as the next one's header has it */
     uint64_t event_block_count;
     uint64_t user_block_count;
     char unused[BLOCK_SIZE - 52];
@@ -59,6 +59,7 @@ enum order { BY_EVENT, BY_USER, ORDER_COUNT };
 
 struct sidecar {
     uint64_t base;
+    uint64_t end;
     const struct block *blocks; /* mapped; NULL: not there */
     uint64_t block_count[ORDER_COUNT];
     size_t mapped_size;
@@ -171,13 +172,14 @@ static void unmap(struct sidecar *sidecar)
     }
 }
 
-/* False: it is not there or not whole. */
+/* False: it is not there, not whole, or of a segment that ended elsewhere (a power cut can undo a
+ * roll that a follower has seen). */
 static bool map_sidecar(
-    const struct rwd_journal_index *index, uint64_t base, struct sidecar *sidecar)
+    const struct rwd_journal_index *index, uint64_t base, uint64_t end, struct sidecar *sidecar)
 {
     char path[PATH_MAX];
     struct stat status;
-    *sidecar = (struct sidecar){.base = base};
+    *sidecar = (struct sidecar){.base = base, .end = end};
     path_of(index, base, "index", path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -197,7 +199,7 @@ static bool map_sidecar(
     sidecar->blocks = mapped;
     uint64_t blocks = sidecar->mapped_size / BLOCK_SIZE - 1;
     if (memcmp(header->magic, magic, sizeof magic) != 0 || header->crc != block_crc(header) ||
-        header->version != SIDECAR_VERSION || header->base != base ||
+        header->version != SIDECAR_VERSION || header->base != base || header->end != end ||
         header->event_block_count > blocks ||
         header->user_block_count != blocks - header->event_block_count) {
         unmap(sidecar);
@@ -246,11 +248,23 @@ static void forget_active(struct rwd_journal_index *index)
 
 /* The segment in memory is finished: its entries go to the sidecar. */
 static enum rwd_status finish_segment(
-    struct rwd_journal_index *index, uint64_t next, uint64_t end, struct rwd_error *error)
+    struct rwd_journal_index *index, uint64_t next, struct rwd_error *error)
 {
     struct sidecar sidecar;
-    enum rwd_status status = write_sidecar(index, end, error);
-    if (status == RWD_OK && !map_sidecar(index, index->base, &sidecar)) {
+    struct rwd_segment_header header;
+    char in[RWD_SEGMENT_HEADER_SIZE];
+    int fd = rwd_segment__open(index->dir, next, O_RDONLY);
+    bool read = fd >= 0 && rwd_segment__read(fd, 0, in, sizeof in) &&
+                rwd_segment__get_header(in, &header) == RWD_HEADER_VALID;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (!read) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "%s/%016llx.journal cannot be read", index->dir,
+            (unsigned long long)next);
+    }
+    enum rwd_status status = write_sidecar(index, header.previous_end, error);
+    if (status == RWD_OK && !map_sidecar(index, index->base, header.previous_end, &sidecar)) {
         status = rwd_fail(error, RWD_UNAVAILABLE, "%s/%016llx.index cannot be mapped", index->dir,
             (unsigned long long)index->base);
     }
@@ -292,8 +306,7 @@ enum rwd_status rwd_journal_index_follow(struct rwd_journal_index *index, struct
         status = rwd_journal_reader_next(index->reader, &record, error);
         base = rwd_journal__reader_segment(index->reader);
         if (base != index->base && (status == RWD_OK || status == RWD_NOT_FOUND)) {
-            uint64_t end = index->count > 0 ? index->positions[index->count - 1] : index->base;
-            enum rwd_status finished = finish_segment(index, base, end, error);
+            enum rwd_status finished = finish_segment(index, base, error);
             if (finished != RWD_OK) {
                 status = finished;
                 break;
@@ -318,7 +331,7 @@ enum rwd_status rwd_journal_index_follow(struct rwd_journal_index *index, struct
 
 /* Makes the sidecar of a finished segment by reading it. */
 static enum rwd_status rebuild(
-    const struct rwd_journal_index *index, uint64_t base, struct rwd_error *error)
+    const struct rwd_journal_index *index, uint64_t base, uint64_t end, struct rwd_error *error)
 {
     struct rwd_journal_index made = {.dir = index->dir, .base = base};
     struct rwd_record record;
@@ -332,7 +345,6 @@ static enum rwd_status rebuild(
     }
     rwd_journal_reader_close(made.reader);
     if (status == RWD_OK || status == RWD_NOT_FOUND) {
-        uint64_t end = made.count > 0 ? made.positions[made.count - 1] : base;
         status = write_sidecar(&made, end, error);
     }
     forget_active(&made);
@@ -352,11 +364,12 @@ enum rwd_status rwd_journal_index_open(
     }
     for (size_t i = 0; status == RWD_OK && i + 1 < begun; i++) {
         uint64_t base = list.files[i].base;
+        uint64_t end = list.files[i + 1].header.previous_end;
         struct sidecar sidecar;
-        bool mapped = map_sidecar(opened, base, &sidecar);
+        bool mapped = map_sidecar(opened, base, end, &sidecar);
         if (!mapped) {
-            status = rebuild(opened, base, error);
-            mapped = status == RWD_OK && map_sidecar(opened, base, &sidecar);
+            status = rebuild(opened, base, end, error);
+            mapped = status == RWD_OK && map_sidecar(opened, base, end, &sidecar);
         }
         if (mapped) {
             add_sidecar(opened, sidecar);
@@ -483,8 +496,8 @@ static void search_all(struct rwd_journal_index *index, enum order order, struct
         struct rwd_error error = {.text = ""};
         search->count = count;
         unmap(sidecar);
-        if (rebuild(index, sidecar->base, &error) != RWD_OK ||
-            !map_sidecar(index, sidecar->base, sidecar) ||
+        if (rebuild(index, sidecar->base, sidecar->end, &error) != RWD_OK ||
+            !map_sidecar(index, sidecar->base, sidecar->end, sidecar) ||
             !search_sidecar(sidecar, order, search)) {
             rwd_log(RWD_LOG_ERROR, "journal",
                 "segment=%016llx.index msg=\"damaged and cannot be made anew; look-ups miss it\" "

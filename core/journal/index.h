@@ -1,10 +1,10 @@
 /*
  * index: where in the journal an event or a player's history stands.
  *
- * The active segment's entries are kept in memory by the journal thread's side (24 bytes a record);
- * a finished segment gets a sidecar <base>.index with the same entries sorted twice, by event and
- * by user fingerprint, looked up by binary search on the mapped file. A lost or damaged sidecar is
- * made anew from its segment; nothing is lost with it.
+ * The active segment's entries are kept in memory (24 bytes a record, searched from the end); a
+ * finished segment gets a sidecar <base>.index with its entries sorted twice, by event and by user
+ * fingerprint (16 bytes each), looked up by binary search on the mapped file. A lost or damaged
+ * sidecar is made anew from its segment; nothing is lost with it.
  *
  * Threads: a struct rwd_journal_index belongs to one thread (the query thread), which feeds it the
  *          records it follows with its own reader.

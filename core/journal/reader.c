@@ -156,12 +156,20 @@ uint64_t rwd_journal__reader_segment(const struct rwd_journal_reader *reader)
     return reader->scan.base;
 }
 
-uint64_t rwd_journal__reader_end(const struct rwd_journal_reader *reader)
-{
-    return reader->scan.base + reader->scan.offset;
-}
-
 /* ---- going on ---- */
+
+/* Whether the first commit in a segment is whole. Before it is, a crash can undo the roll, and the
+ * segment before would grow again behind the back of a reader that had left it. */
+static bool begun_for_good(int fd, uint64_t base, uint64_t size)
+{
+    struct rwd_scan scan;
+    struct rwd_commit commit;
+    rwd_scan__init(&scan);
+    rwd_scan__start(&scan, fd, base, size, 0);
+    bool good = rwd_scan__next(&scan, &commit, NULL) == RWD_OK;
+    rwd_scan__finish(&scan);
+    return good;
+}
 
 /* No commit here. Either the next segment was begun, and then it says where this one ends; or this
  * is the end for now; or it is damage. *again: something came or is to be read anew. */
@@ -174,6 +182,9 @@ static enum rwd_status pass_on(
     uint64_t next = scan->base + scan->size;
     *again = false;
     enum rwd_status status = open_begun(reader, next, &reader->next_fd, &header, error);
+    if (status == RWD_OK && !begun_for_good(reader->next_fd, next, header.size)) {
+        status = RWD_NOT_FOUND;
+    }
     if (status == RWD_OK && header.previous_end == here) {
         (void)close(reader->fd);
         reader->fd = reader->next_fd;

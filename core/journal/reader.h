@@ -8,7 +8,5 @@
 
 /* Base position of the segment that the last record came from, or in which the next is awaited. */
 uint64_t rwd_journal__reader_segment(const struct rwd_journal_reader *reader);
-/* Position behind the last commit that was taken in. */
-uint64_t rwd_journal__reader_end(const struct rwd_journal_reader *reader);
 
 #endif

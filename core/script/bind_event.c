@@ -147,18 +147,18 @@ static int view_length(lua_State *L)
 
 void rwd_view_push_keys(lua_State *L, struct rwd_view *view)
 {
-    const struct rwd_json *json = &rwd_vm_of(L)->call->event->json;
     (void)live_view(L, 1);
+    const struct rwd_json *json = &rwd_vm_of(L)->call->event->json;
     lua_newtable(L);
     if (view->node == NULL) {
         return;
     }
     rwd_vm_charge(L, 1 + view->node->size / 4);
-    lua_Number i = 1;
+    lua_Integer i = 1;
     for (const struct rwd_json_node *child = rwd_json_first(json, view->node); child != NULL;
          child = rwd_json_next(json, view->node, child), i++) {
         if (view->node->type == RWD_JSON_ARRAY) {
-            lua_pushnumber(L, i);
+            lua_pushinteger(L, i);
         } else {
             rwd_vm_push_text(L, rwd_json_key(child));
         }

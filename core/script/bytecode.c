@@ -250,7 +250,7 @@ static void read_code(struct inspection *at, const struct prototype *proto, stru
 static void inherit(struct function *self, const struct function *child)
 {
     for (unsigned i = 0; i < child->upvalue_count; i++) {
-        unsigned from = child->upvalues[2 * i] + 256U * child->upvalues[2 * i + 1];
+        unsigned from = child->upvalues[2 * (size_t)i] + 256U * child->upvalues[2 * (size_t)i + 1];
         unsigned target = from & 0xff;
         if ((child->assigned & (uint64_t)1 << i) != 0 && (from & UPVALUE_LOCAL) == 0 &&
             target < UPVALUE_COUNT_MAX) {

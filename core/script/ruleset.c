@@ -92,6 +92,7 @@ enum rwd_status rwd_ruleset_create(struct rwd_rulebook *rulebook,
     }
     for (size_t i = 0; i < count; i++) {
         if (ruleset->members[i].sandbox == NULL) {
+            RWD_REQUIRE(old != NULL);
             take_over(&ruleset->members[i], same_version(old, rwd_rulebook_at(rulebook, i)),
                 old->limits.breaker_error_count == limits->breaker_error_count);
         }

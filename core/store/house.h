@@ -26,9 +26,9 @@ struct rwd_store_house {
     enum rwd_status (*player)(struct rwd_store_reader *reader, struct rwd_text user_id,
         struct rwd_arena *arena, struct rwd_player_row *player, struct rwd_seen_row **seen,
         size_t *seen_count, struct rwd_error *error);
-    enum rwd_status (*tasks_due)(struct rwd_store_reader *reader, int64_t now_ms, size_t count_max,
-        struct rwd_arena *arena, struct rwd_task_row **tasks, size_t *count,
-        struct rwd_error *error);
+    enum rwd_status (*tasks_due)(struct rwd_store_reader *reader, int64_t now_ms,
+        const struct rwd_text *kinds, size_t kind_count, size_t count_max, struct rwd_arena *arena,
+        struct rwd_task_row **tasks, size_t *count, struct rwd_error *error);
     enum rwd_status (*tasks_dispatching)(struct rwd_store_reader *reader, struct rwd_arena *arena,
         struct rwd_task_row **tasks, size_t *count, struct rwd_error *error);
     enum rwd_status (*task)(struct rwd_store_reader *reader, struct rwd_text task_id,

@@ -179,8 +179,8 @@ enum rwd_status rwd_store__read_player(struct rwd_store_reader *base, struct rwd
     struct rwd_arena *arena, struct rwd_player_row *player, struct rwd_seen_row **seen,
     size_t *seen_count, struct rwd_error *error);
 enum rwd_status rwd_store__read_tasks_due(struct rwd_store_reader *base, int64_t now_ms,
-    size_t count_max, struct rwd_arena *arena, struct rwd_task_row **tasks, size_t *count,
-    struct rwd_error *error);
+    const struct rwd_text *kinds, size_t kind_count, size_t count_max, struct rwd_arena *arena,
+    struct rwd_task_row **tasks, size_t *count, struct rwd_error *error);
 enum rwd_status rwd_store__read_tasks_dispatching(struct rwd_store_reader *base,
     struct rwd_arena *arena, struct rwd_task_row **tasks, size_t *count, struct rwd_error *error);
 enum rwd_status rwd_store__read_task(struct rwd_store_reader *base, struct rwd_text task_id,

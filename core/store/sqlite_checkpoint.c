@@ -109,7 +109,7 @@ enum rwd_status rwd_store__prepare_writes(struct rwd_sqlite_store *store, struct
         [RWD_STORE__POSITION] = "SELECT value FROM meta WHERE name = 'journal_position'",
         [RWD_STORE__SET_META] = "UPDATE meta SET value = ?2 WHERE name = ?1",
         [RWD_STORE__ADD_COUNT] = "UPDATE counts SET n = n + ?3 WHERE kind = ?1 AND name = ?2",
-        [RWD_STORE__SEEN_DROP] = "DELETE FROM player_seen WHERE user_id = ?1 AND sequence = ?2",
+        [RWD_STORE__SEEN_DROP] = "DELETE FROM player_seen WHERE user_id = ?1 AND sequence <= ?2",
         [RWD_STORE__DIFFERENCE_UPDATE] =
             "UPDATE budget_periods SET reserved_minor = reserved_minor + ?3, "
             "spent_minor = spent_minor + ?4 WHERE pool_id = ?1 AND period = ?2",

@@ -31,7 +31,8 @@ static void put_sql(enum rwd_store__read read, struct rwd_buffer *sql)
         [RWD_STORE__READ_DUE] = {&rwd_store__tasks,
             "INDEXED BY reward_tasks_due "
             "WHERE (status = 'pending' OR (status = 'held' AND next_attempt_ms > 0)) "
-            "AND next_attempt_ms <= ?1 ORDER BY next_attempt_ms, task_id LIMIT ?2"},
+            "AND next_attempt_ms <= ?1 AND (?3 = '' OR instr(?3, ',' || kind || ',') > 0) "
+            "ORDER BY next_attempt_ms, task_id LIMIT ?2"},
         [RWD_STORE__READ_DISPATCHING] = {&rwd_store__tasks,
             "INDEXED BY reward_tasks_status WHERE status = 'dispatching' "
             "ORDER BY created_ms, task_id"},
@@ -292,8 +293,8 @@ enum rwd_status rwd_store__read_player(struct rwd_store_reader *base, struct rwd
 }
 
 enum rwd_status rwd_store__read_tasks_due(struct rwd_store_reader *base, int64_t now_ms,
-    size_t count_max, struct rwd_arena *arena, struct rwd_task_row **tasks, size_t *count,
-    struct rwd_error *error)
+    const struct rwd_text *kinds, size_t kind_count, size_t count_max, struct rwd_arena *arena,
+    struct rwd_task_row **tasks, size_t *count, struct rwd_error *error)
 {
     struct rwd_sqlite_reader *reader = (struct rwd_sqlite_reader *)base;
     sqlite3_stmt *statement = NULL;
@@ -303,8 +304,17 @@ enum rwd_status rwd_store__read_tasks_due(struct rwd_store_reader *base, int64_t
     }
     (void)sqlite3_bind_int64(statement, 1, now_ms);
     (void)sqlite3_bind_int64(statement, 2, count_max > INT32_MAX ? INT32_MAX : (int64_t)count_max);
+    /* The kinds as one text, ",cash,loot,": a list of any length for one statement. */
+    struct rwd_buffer wanted = {0};
+    for (size_t i = 0; i < kind_count; i++) {
+        rwd_buffer_put_string(&wanted, i == 0 ? "," : "");
+        rwd_buffer_put_text(&wanted, kinds[i]);
+        rwd_buffer_put_char(&wanted, ',');
+    }
+    rwd_store__bind_text(statement, 3, rwd_buffer_text(&wanted));
     void *rows = NULL;
     status = collect_all(reader, statement, &rwd_store__tasks, arena, &rows, count, error);
+    rwd_buffer_finish(&wanted);
     *tasks = rows;
     return status;
 }

@@ -67,10 +67,11 @@ enum rwd_status rwd_store_player(struct rwd_store_reader *reader, struct rwd_tex
 }
 
 enum rwd_status rwd_store_tasks_due(struct rwd_store_reader *reader, int64_t now_ms,
-    size_t count_max, struct rwd_arena *arena, struct rwd_task_row **tasks, size_t *count,
-    struct rwd_error *error)
+    const struct rwd_text *kinds, size_t kind_count, size_t count_max, struct rwd_arena *arena,
+    struct rwd_task_row **tasks, size_t *count, struct rwd_error *error)
 {
-    return reader->house->tasks_due(reader, now_ms, count_max, arena, tasks, count, error);
+    return reader->house->tasks_due(
+        reader, now_ms, kinds, kind_count, count_max, arena, tasks, count, error);
 }
 
 enum rwd_status rwd_store_tasks_dispatching(struct rwd_store_reader *reader,

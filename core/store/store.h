@@ -32,12 +32,11 @@ struct rwd_player_row {
     struct rwd_text platform;
     int64_t newest_event_ms;
     uint64_t sequence;
-    uint64_t seen_drop_below; /* drops this player's seen rows of lower sequence; 0: none */
-    struct rwd_text state;    /* player.h's encoding */
+    struct rwd_text state; /* player.h's encoding */
 };
 
 /* A spilled set of event fingerprints of a player; only ever added, or dropped when all are old: a
- * row without fingerprints drops the set. */
+ * row without fingerprints drops the user's sets up to its sequence. */
 struct rwd_seen_row {
     struct rwd_text user_id;
     uint64_t sequence; /* makes it unique within the user */

@@ -14,34 +14,40 @@
 enum { CHILD_RECORD_COUNT = 60, CHILD_BODY_SIZE = 60000 };
 
 /* Appends from where the journal is, one commit each; after each writes the sequence to stdout. */
+static int append_and_tell(struct rig *rig)
+{
+    if (rig_try_open(rig) != RWD_OK) {
+        return 10;
+    }
+    rig->sequence = rwd_journal_sequence_last(rig->writer);
+    for (int i = 0; i < CHILD_RECORD_COUNT; i++) {
+        if (rwd_journal_prepare(rig->writer, &rig->error) != RWD_OK) {
+            return 11;
+        }
+        enum rwd_status status = rig_try_append(rig, CHILD_BODY_SIZE, NULL);
+        if (status == RWD_OK) {
+            status = rwd_journal_commit(rig->writer, &rig->error);
+        }
+        if (status != RWD_OK) {
+            /* Poisoned: everything is refused from here on. */
+            bool refused = rwd_journal_commit(rig->writer, NULL) == RWD_UNAVAILABLE &&
+                           rig_try_append(rig, 1, NULL) == RWD_UNAVAILABLE;
+            return refused ? 12 : 13;
+        }
+        if (write(STDOUT_FILENO, &rig->sequence, sizeof rig->sequence) < 0) {
+            return 14;
+        }
+    }
+    return 0;
+}
+
 static int child_appends(const char *dir)
 {
     struct rig rig = {.sequence = 0};
     (void)snprintf(rig.dir, sizeof rig.dir, "%s", dir);
-    if (rig_try_open(&rig) != RWD_OK) {
-        return 10;
-    }
-    rig.sequence = rwd_journal_sequence_last(rig.writer);
-    for (int i = 0; i < CHILD_RECORD_COUNT; i++) {
-        if (rwd_journal_prepare(rig.writer, &rig.error) != RWD_OK) {
-            return 11;
-        }
-        enum rwd_status status = rig_try_append(&rig, CHILD_BODY_SIZE, NULL);
-        if (status == RWD_OK) {
-            status = rwd_journal_commit(rig.writer, &rig.error);
-        }
-        if (status != RWD_OK) {
-            /* Poisoned: everything is refused from here on. */
-            bool refused = rwd_journal_commit(rig.writer, NULL) == RWD_UNAVAILABLE &&
-                           rig_try_append(&rig, 1, NULL) == RWD_UNAVAILABLE;
-            return refused ? 12 : 13;
-        }
-        if (write(STDOUT_FILENO, &rig.sequence, sizeof rig.sequence) < 0) {
-            return 14;
-        }
-    }
+    int answer = append_and_tell(&rig);
     rig_close(&rig);
-    return 0;
+    return answer;
 }
 
 /* Runs the child; answers its wait status and the last sequence that it was promised. */

@@ -317,8 +317,8 @@ static void test_due_order(void **state)
     }
     struct rwd_task_row *due = NULL;
     size_t count = 0;
-    ASSERT_OK(
-        f, rwd_store_tasks_due(f->reader, now_ms, SIZE_MAX, &f->arena, &due, &count, &f->error));
+    ASSERT_OK(f, rwd_store_tasks_due(
+                     f->reader, now_ms, NULL, 0, SIZE_MAX, &f->arena, &due, &count, &f->error));
     assert_int_equal(count, wanted);
     for (size_t i = 0; i < count; i++) {
         assert_true(i == 0 || due[i - 1].next_attempt_ms <= due[i].next_attempt_ms);
@@ -328,14 +328,14 @@ static void test_due_order(void **state)
     }
     struct rwd_task_row *first = NULL;
     size_t first_count = 0;
-    ASSERT_OK(
-        f, rwd_store_tasks_due(f->reader, now_ms, 10, &f->arena, &first, &first_count, &f->error));
+    ASSERT_OK(f, rwd_store_tasks_due(
+                     f->reader, now_ms, NULL, 0, 10, &f->arena, &first, &first_count, &f->error));
     assert_int_equal(first_count, 10);
     for (size_t i = 0; i < first_count; i++) {
         assert_row_equal(&rwd_store__tasks, &due[i], &first[i]);
     }
-    ASSERT_OK(
-        f, rwd_store_tasks_due(f->reader, now_ms, 0, &f->arena, &first, &first_count, &f->error));
+    ASSERT_OK(f, rwd_store_tasks_due(
+                     f->reader, now_ms, NULL, 0, 0, &f->arena, &first, &first_count, &f->error));
     assert_int_equal(first_count, 0);
 }
 

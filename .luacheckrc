@@ -1,0 +1,16 @@
+-- scripts/ is trusted Lua that runs in the sandbox; rules/ sees exactly the sandbox's names. The
+-- list stands in core/script/bind_*.c; tests/unit/script checks that it is the same.
+std = "none"
+max_line_length = 140
+unused_args = false
+
+local sandbox = {
+  "assert", "error", "ipairs", "pairs", "pcall", "select", "tonumber", "tostring", "type", "unpack",
+  "math", "string", "table",
+  "points", "cash", "bonus_cash", "freespins", "coupon", "loot", "badge", "notify",
+  "money", "percent_of",
+  "rule", "tests", "count", "sum", "min", "max", "last",
+}
+
+files["scripts"] = { read_globals = sandbox }
+files["rules"] = { read_globals = sandbox }

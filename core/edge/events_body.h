@@ -1,0 +1,34 @@
+/*
+ * events_body: cuts the body of POST /v1/events into single events.
+ *
+ *   application/json       one object, or an array of them
+ *   application/x-ndjson   one object a line; empty lines are passed over
+ *
+ * Cutting is not judging: an element that is no good event is handed on like any other and refused
+ * by who reads it, so that the good ones beside it go on. Only a body that cannot be cut is refused
+ * here.
+ *
+ * Pure but for the request's getters.
+ */
+#ifndef RWD_EDGE_EVENTS_BODY_H
+#define RWD_EDGE_EVENTS_BODY_H
+
+#include "base/text.h"
+
+struct rwd_http_request;
+
+struct rwd_events_body {
+    const char *at;
+    const char *end;
+    bool lines; /* else elements of an array, or one event */
+    bool array;
+};
+
+/* 200, or the HTTP status of the refusal with *error: 400 nothing in it, 413 more events than
+ * event_count_max, 415 another content type. */
+int rwd_events_body_open(struct rwd_events_body *body, const struct rwd_http_request *request,
+    size_t event_count_max, struct rwd_error *error);
+/* The next event's bytes; false: there is none. */
+bool rwd_events_body_next(struct rwd_events_body *body, struct rwd_text *event);
+
+#endif

@@ -1,0 +1,192 @@
+#include "engine/rule_folder.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE_MAX = 4096 };
+
+static bool is_rule_folder(const char *dir, const char *name)
+{
+    char path[PATH_SIZE_MAX];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    return name[0] != '.' && strcmp(name, "schemas") != 0 && strcmp(name, "formulas") != 0 &&
+           strcmp(name, "experiments") != 0 && strlen(name) < RWD_RULE_ID_SIZE_MAX &&
+           stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t size = strlen(name);
+    size_t end_size = strlen(end);
+    return size > end_size && strcmp(name + size - end_size, end) == 0;
+}
+
+int rwd_rule_version_compare(const char *a, const char *b)
+{
+    char *a_end = NULL;
+    char *b_end = NULL;
+    for (int part = 0; part < 3; part++) {
+        unsigned long a_number = strtoul(a, &a_end, 10);
+        unsigned long b_number = strtoul(b, &b_end, 10);
+        if (a_number != b_number) {
+            return a_number < b_number ? -1 : 1;
+        }
+        a = a_end + (*a_end == '.');
+        b = b_end + (*b_end == '.');
+    }
+    return strcmp(a, b);
+}
+
+static int compare_files(const void *left, const void *right)
+{
+    const struct rwd_rule_file *a = left;
+    const struct rwd_rule_file *b = right;
+    int order = strcmp(a->rule_id, b->rule_id);
+    return order != 0 ? order : rwd_rule_version_compare(a->version, b->version);
+}
+
+struct listing {
+    struct rwd_rule_file *files;
+    size_t count;
+    size_t capacity;
+};
+
+static void add_file(struct listing *listing, const char *folder, const char *id, const char *name)
+{
+    size_t version_size = strlen(name) - strlen(".lua");
+    if (version_size >= RWD_RULE_VERSION_SIZE_MAX) {
+        return;
+    }
+    listing->files =
+        rwd_room_for(listing->files, listing->count, &listing->capacity, sizeof *listing->files);
+    struct rwd_rule_file *file = &listing->files[listing->count++];
+    *file = (struct rwd_rule_file){0};
+    (void)snprintf(file->rule_id, sizeof file->rule_id, "%s", id);
+    (void)snprintf(file->version, sizeof file->version, "%.*s", (int)version_size, name);
+    char path[PATH_SIZE_MAX];
+    int size = snprintf(path, sizeof path, "%s/%s", folder, name);
+    file->path = rwd_copy(path, (size_t)size);
+    size = snprintf(path, sizeof path, "%s/%.*s_test.lua", folder, (int)version_size, name);
+    if (access(path, F_OK) == 0) {
+        file->test_path = rwd_copy(path, (size_t)size);
+    }
+}
+
+static void list_versions(struct listing *listing, const char *dir, const char *id)
+{
+    char folder[PATH_SIZE_MAX / 2];
+    (void)snprintf(folder, sizeof folder, "%s/%s", dir, id);
+    DIR *open = opendir(folder);
+    for (struct dirent *entry = open != NULL ? readdir(open) : NULL; entry != NULL;
+         entry = readdir(open)) {
+        if (entry->d_name[0] != '.' && ends_with(entry->d_name, ".lua") &&
+            !ends_with(entry->d_name, "_test.lua")) {
+            add_file(listing, folder, id, entry->d_name);
+        }
+    }
+    if (open != NULL) {
+        (void)closedir(open);
+    }
+}
+
+enum rwd_status rwd_rule_folder_list(
+    const char *dir, struct rwd_rule_file **files, size_t *count, struct rwd_error *error)
+{
+    struct listing listing = {0};
+    DIR *open = opendir(dir);
+    if (open == NULL) {
+        return rwd_fail(
+            error, RWD_UNAVAILABLE, "rules.dir: cannot read %s: %s", dir, strerror(errno));
+    }
+    for (struct dirent *entry = readdir(open); entry != NULL; entry = readdir(open)) {
+        if (is_rule_folder(dir, entry->d_name)) {
+            list_versions(&listing, dir, entry->d_name);
+        }
+    }
+    (void)closedir(open);
+    if (listing.count > 0) {
+        qsort(listing.files, listing.count, sizeof *listing.files, compare_files);
+    }
+    *files = listing.files;
+    *count = listing.count;
+    return RWD_OK;
+}
+
+void rwd_rule_files_free(struct rwd_rule_file *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        rwd_free(files[i].path);
+        rwd_free(files[i].test_path);
+    }
+    rwd_free(files);
+}
+
+enum rwd_status rwd_rule_file_read(
+    const char *path, size_t size_max, struct rwd_buffer *bytes, struct rwd_error *error)
+{
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    }
+    rwd_buffer_reserve(bytes, size_max + 1);
+    bytes->size = fread(bytes->data, 1, size_max + 1, file);
+    bool failed = ferror(file) != 0;
+    (void)fclose(file);
+    if (failed) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "%s: cannot be read", path);
+    }
+    if (bytes->size > size_max) {
+        return rwd_fail(error, RWD_LIMIT, "%s: larger than %zu bytes", path, size_max);
+    }
+    return RWD_OK;
+}
+
+static void watch_folders(int fd, const char *dir)
+{
+    /* A file counts when its writer closes it or it is moved in whole: half a file is never read.
+     */
+    const uint32_t what = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE;
+    (void)inotify_add_watch(fd, dir, what);
+    DIR *open = opendir(dir);
+    for (struct dirent *entry = open != NULL ? readdir(open) : NULL; entry != NULL;
+         entry = readdir(open)) {
+        if (is_rule_folder(dir, entry->d_name)) {
+            char path[PATH_SIZE_MAX];
+            (void)snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
+            (void)inotify_add_watch(fd, path, what);
+        }
+    }
+    if (open != NULL) {
+        (void)closedir(open);
+    }
+}
+
+int rwd_rule_folder_watch(const char *dir)
+{
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd < 0) {
+        rwd_log(RWD_LOG_WARN, "keeper",
+            "dir=%s msg=\"not watched: %s; send SIGHUP after a change\"", dir, strerror(errno));
+        return -1;
+    }
+    watch_folders(fd, dir);
+    return fd;
+}
+
+void rwd_rule_folder_changed(int fd, const char *dir)
+{
+    char events[4096];
+    while (read(fd, events, sizeof events) > 0) {
+    }
+    watch_folders(fd, dir);
+}

@@ -1,0 +1,17 @@
+-- The first deposit is matched in bonus cash, up to 100 euro.
+local MATCH_MAX = 100
+
+return rule {
+  id = "first_deposit_bonus", version = "1.0.0", title = "First deposit matched", owner = "crm",
+  on     = "deposit",
+  where  = { currency = "EUR" },
+  aggregates = { deposits = count("all") },
+  when   = function(event, player)
+    return player.agg.deposits == 1 and event.payload.amount >= 10
+  end,
+  grant  = function(event)
+    local amount = money(math.min(event.payload.amount, MATCH_MAX), "EUR")
+    return bonus_cash { amount = amount, currency = "EUR", wagering = 20, expires_in = "14d" }
+  end,
+  guards = { kyc_min_level = 1, rg = true, budget = "nov_season" },
+}

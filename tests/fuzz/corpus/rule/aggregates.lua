@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', aggregates = { a = sum('payload.bet', '1d'), b = count('7d'), c = last('x') }, when = function(e, p) return p.agg.a == nil end }

@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', when = function() local s = 'x' while true do s = s .. s end end }

@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', score = function() local s = 0 local function add(n) s = s + n end for i = 1, 9 do add(i) end return s end }

@@ -1,0 +1,1 @@
+local x = 1LL return rule { id = 'f', version = '1.0.0', on = 'bet', }

@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', when = function(e) return ('%5.2f %s %q %x'):format(1.5, 'x', 'y', 255) == table.concat({ 1, 'b' }, ',') end }

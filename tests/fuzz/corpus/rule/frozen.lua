@@ -1,0 +1,1 @@
+local t = { { 1, a = { b = 2 } } } return rule { id = 'f', version = '1.0.0', on = 'bet', score = function() return t[1].a.b + #t end }

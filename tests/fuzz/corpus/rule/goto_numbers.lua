@@ -1,0 +1,1 @@
+goto a do local b = 0x7fp3 end ::a:: return rule { id = 'f', version = '1.0.0', on = 'bet', priority = 1e3, score = function(...) return (select(2, ...).kyc_level) end }

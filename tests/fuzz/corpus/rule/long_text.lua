@@ -1,0 +1,1 @@
+local s = [==[ ]] [=[ ]==] return rule { id = 'f', version = '1.0.0', on = 'bet', title = s:sub(1, 3) .. '\x41\z  \u{42}' }

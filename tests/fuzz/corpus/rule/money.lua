@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', guards = { budget = 'b', kyc_min_level = 1 }, grant = function(e) return cash { amount = percent_of(e.payload.win, 12.5, 'EUR'), currency = 'EUR', expires_in = '7d' } end }

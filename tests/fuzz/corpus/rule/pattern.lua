@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', when = function(e) return ('a-b_c'):gsub('(%a)[-_]', '%1+') ~= e.payload.x.y.z and ('x'):rep(9):find('x-x$') == 1 end }

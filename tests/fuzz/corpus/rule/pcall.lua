@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', when = function() return pcall(pcall, error, { 1 }) and select('#', pcall(error)) == 2 end }

@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', score = function() local t = { 5, 3, 9 } table.sort(t, function(a, b) return a > b end) table.insert(t, 2, 7) return table.remove(t, 1) end }

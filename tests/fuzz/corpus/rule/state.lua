@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', state = { n = 1, s = 'x', b = true }, grant = function(e, p, s) s.n = s.n + 1 s.s = s.s .. 'y' end }

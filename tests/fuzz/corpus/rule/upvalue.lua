@@ -1,0 +1,1 @@
+local n = 0 return rule { id = 'f', version = '1.0.0', on = 'bet', when = function() n = n + 1 return n > 1 end }

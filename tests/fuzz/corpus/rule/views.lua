@@ -1,0 +1,1 @@
+return rule { id = 'f', version = '1.0.0', on = 'bet', score = function(e, p) local n = 0 for k, v in pairs(e.payload) do n = n + #k end for i, v in ipairs(e.payload.list) do n = n + i end return n + #p.segments end }
