@@ -118,21 +118,15 @@ static void put_milestones(const struct cJSON *rule, struct rwd_buffer *out)
     }
 }
 
+/* The daemon's own explanation knows more than the verdict's name; an older one gives none. */
 static void put_verdict(const struct cJSON *rule, struct rwd_buffer *out)
 {
     const char *verdict = rwd_ctl_string(rule, "verdict");
-    const char *sentence = sentence_of(verdict);
+    const char *explanation = rwd_ctl_string(rule, "explanation");
+    const char *sentence = explanation[0] != '\0' ? explanation : sentence_of(verdict);
     bool fired = strcmp(verdict, rwd_rule_verdict_name(RWD_RULE_FIRED)) == 0;
     if (fired && (number_of(rule, "points") > 0 || number_of(rule, "points_raw") > 0)) {
         put_points(rule, out);
-    } else if (strcmp(verdict, rwd_rule_verdict_name(RWD_RULE_CAPPED)) == 0) {
-        const char *cap = rwd_ctl_string(rule, "clipped_by");
-        rwd_buffer_put_format(out, "nothing: %s", sentence);
-        if (cap[0] != '\0') {
-            rwd_buffer_put_string(out, " (");
-            rwd_ctl_put_plain(out, rwd_text_of(cap));
-            rwd_buffer_put_format(out, ", of %.0f)", number_of(rule, "points_raw"));
-        }
     } else {
         rwd_buffer_put_string(out, fired ? "" : "nothing: ");
         rwd_ctl_put_plain(out, rwd_text_of(sentence != NULL ? sentence : verdict));
@@ -148,11 +142,6 @@ static void put_rule(const struct cJSON *rule, struct rwd_buffer *out)
     put_word(out, rwd_ctl_member(rule, "version"));
     rwd_buffer_put_string(out, "\n      ");
     put_verdict(rule, out);
-    const char *explanation = rwd_ctl_string(rule, "explanation");
-    if (explanation[0] != '\0') {
-        rwd_buffer_put_string(out, "\n      ");
-        rwd_ctl_put_plain(out, rwd_text_of(explanation));
-    }
     rwd_buffer_put_char(out, '\n');
 }
 

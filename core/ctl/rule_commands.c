@@ -94,6 +94,28 @@ static int list(struct rwd_ctl *ctl, int argc, char **argv)
     return RWD_CTL_OK;
 }
 
+/* What is in force is what the daemon answers, not what it was asked for. */
+static int print_activated(
+    const struct cJSON *version, const char *rule_id, const char *wanted, uint64_t share)
+{
+    struct rwd_buffer state = {0};
+    struct rwd_buffer given = {0};
+    int code = RWD_CTL_OK;
+    rwd_ctl_put_plain(&state, rwd_text_of(rwd_ctl_string(version, "state")));
+    rwd_ctl_value_put(&given, rwd_ctl_member(version, "share"));
+    uint64_t given_share = 0;
+    (void)printf("%s %s is %s for %s %% of players\n", rule_id, wanted, rwd_buffer_c_string(&state),
+        rwd_buffer_c_string(&given));
+    if (!rwd_text_to_u64(rwd_buffer_text(&given), &given_share) || given_share != share) {
+        code = rwd_ctl_fail(RWD_CTL_FAILED,
+            "that is not the share of %u %% that was asked for: this daemon cannot do it",
+            (unsigned)share);
+    }
+    rwd_buffer_finish(&given);
+    rwd_buffer_finish(&state);
+    return code;
+}
+
 static int activate(struct rwd_ctl *ctl, int argc, char **argv)
 {
     static const char usage[] = "usage: rewardctl rules activate ID@VERSION [--share PERCENT]\n"
@@ -135,7 +157,7 @@ static int activate(struct rwd_ctl *ctl, int argc, char **argv)
     code = rwd_ctl_api_call(
         ctl, rwd_buffer_c_string(&path), rwd_buffer_c_string(&body), &answer, NULL);
     if (code == RWD_CTL_OK) {
-        (void)printf("%s %s is active\n", line.words[0], at + 1);
+        code = print_activated(answer, line.words[0], at + 1, share);
     }
     rwd_ctl_api_free(answer);
     rwd_buffer_finish(&path);
