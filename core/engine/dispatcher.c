@@ -629,6 +629,13 @@ void rwd_dispatcher_destroy(struct rwd_dispatcher *dispatcher)
         rwd_batch_destroy(dispatcher->free_batches);
         dispatcher->free_batches = next;
     }
+    /* The projector may have told of due tasks after the last turn. */
+    struct rwd_message *unread = rwd_mailbox_take(dispatcher->mailbox);
+    while (unread != NULL) {
+        struct rwd_message *next = unread->next;
+        rwd_free(unread);
+        unread = next;
+    }
     rwd_mailbox_destroy(dispatcher->mailbox);
     rwd_arena_finish(&dispatcher->arena);
     rwd_free(dispatcher->open);

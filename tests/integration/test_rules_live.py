@@ -66,7 +66,7 @@ def test_a_second_version_waits_to_be_activated_and_can_be_rolled_back(live):
     assert live.post("/v1/rules/live/rollback").status == 200
     live.wait_for(lambda: gain(live, "probe") == 1)
     assert gain(live) == 1
-    assert live.points("u1", "live") == 22, "points are of the rule, over all versions"
+    assert live.points("u1", "live") == 23, "points are of the rule, over all versions"
 
 
 def test_upload(live):
