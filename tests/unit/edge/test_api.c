@@ -648,6 +648,36 @@ static void drop_is_final(void **state)
     expect_problem(f, 404, "dl_0");
 }
 
+/* Nobody pays: the delivery fails, and is sent in again from its letter. */
+static void deliveries_start_anew(void **state)
+{
+    struct fixture *f = *state;
+    char task_id[64];
+    char letter_id[64];
+    char path[128];
+    held_task(f, "unpaid", task_id);
+    (void)snprintf(path, sizeof path, "/v1/reward-tasks/%s/approve", task_id);
+    call(f, "POST", path, "{\"reason\":\"fine\"}");
+    expect_in(f, 200, "\"status\":\"pending\",\"reason\":\"approved\"");
+    get_until(f, "/v1/dead-letters?lane=deliveries&user_id=unpaid", task_id);
+    pick(f, "dead_letter_id", letter_id, sizeof letter_id);
+    (void)snprintf(path, sizeof path, "/v1/reward-tasks/%s", task_id);
+    get(f, path);
+    expect_in(f, 200, "\"deliveries\":[{\"attempt\":1");
+    (void)snprintf(path, sizeof path, "/v1/dead-letters/%s", letter_id);
+    call(f, "PUT", path, "{}");
+    expect_problem(f, 409, "delivery");
+    (void)snprintf(path, sizeof path, "/v1/dead-letters/%s/reprocess", letter_id);
+    call(f, "POST", path, "{\"reason\":\"the wallet is back\"}");
+    expect_in(f, 200, "\"status\":\"reprocessed\"");
+    /* It fails again, which opens the letter again; the list may still show the first time. */
+    (void)snprintf(path, sizeof path, "/v1/dead-letters/%s", letter_id);
+    get_until(f, path, "\"status\":\"open\"");
+    (void)snprintf(path, sizeof path, "/v1/dead-letters/%s/drop", letter_id);
+    call(f, "POST", path, "{\"reason\":\"enough\"}");
+    expect_in(f, 200, "\"status\":\"dropped\"");
+}
+
 /* ---- rules ---- */
 
 static void rules(void **state)
@@ -723,6 +753,7 @@ int main(void)
         cmocka_unit_test(decisions_are_as_fresh_as_the_ack),
         cmocka_unit_test(fix_and_reprocess),
         cmocka_unit_test(drop_is_final),
+        cmocka_unit_test(deliveries_start_anew),
         cmocka_unit_test(rules),
         cmocka_unit_test(metrics_page),
     };
