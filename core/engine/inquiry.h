@@ -50,6 +50,10 @@ struct rwd_inquiry {
     struct rwd_text actor;
     struct rwd_text reason; /* RULE_*: why, in words; may be empty */
     uint32_t share;         /* RULE_ACTIVATE: per cent of the players, 1..100 */
+    /* The query thread's: which end of the journal the answer must know of, and until when it
+     * waits. */
+    uint64_t wanted_end;
+    int64_t deadline_ns;
     /* The answer: json where status is RWD_OK, else error. */
     enum rwd_status status;
     struct rwd_error error;

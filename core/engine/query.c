@@ -1,6 +1,7 @@
 #include "engine/query.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/wire.h"
@@ -9,6 +10,7 @@
 #include "journal/index.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +21,8 @@ enum {
     /* Records under one event id: refusals of it, and the same id from other users. */
     SAME_EVENT_COUNT_MAX = 64,
     CURSOR_SIZE = 17, /* "p" and a position in hex */
+    FRESH_CHECK_MS = 5,
+    FRESH_WAIT_MS_MAX = 2000,
 };
 
 struct rwd_query {
@@ -29,6 +33,8 @@ struct rwd_query {
     struct rwd_store_reader *store;
     struct rwd_journal_index *index; /* NULL until the first look into the journal */
     struct rwd_journal_reader *journal;
+    struct rwd_message *waiting; /* inquiries that came before the store had what they ask about */
+    bool stopped;
 };
 
 enum rwd_status rwd_query_create(
@@ -376,28 +382,70 @@ static enum rwd_status answer(struct rwd_query *query, struct rwd_inquiry *inqui
     return rwd_fail(&inquiry->error, RWD_INVALID, "this is not a question for store or journal");
 }
 
-static bool handle(struct rwd_query *query, struct rwd_message *messages)
+static void answer_and_send(struct rwd_query *query, struct rwd_inquiry *inquiry)
 {
-    bool stopped = false;
+    inquiry->status = answer(query, inquiry);
+    if (inquiry->status == RWD_CORRUPT) {
+        rwd_log(RWD_LOG_ERROR, "query", "msg=\"%s\"", inquiry->error.text);
+    }
+    inquiry->message.kind = inquiry->home_kind;
+    rwd_mailbox_return(inquiry->home, &inquiry->message);
+}
+
+static bool reads_tables(const struct rwd_inquiry *inquiry)
+{
+    return inquiry->kind == RWD_INQUIRY_TASKS || inquiry->kind == RWD_INQUIRY_TASK ||
+           inquiry->kind == RWD_INQUIRY_LEDGER || inquiry->kind == RWD_INQUIRY_DEAD_LETTERS ||
+           inquiry->kind == RWD_INQUIRY_DEAD_LETTER;
+}
+
+static bool is_fresh(const struct rwd_query *query, const struct rwd_inquiry *inquiry)
+{
+    return atomic_load(query->options.stored_end) >= inquiry->wanted_end;
+}
+
+static void take(struct rwd_query *query, struct rwd_message *messages)
+{
+    struct rwd_clock clock = rwd_clock_system();
     while (messages != NULL) {
         struct rwd_message *message = messages;
         messages = message->next;
         message->next = NULL;
         if (message->kind == RWD_QUERY_STOP) {
             rwd_free(message);
-            stopped = true;
+            query->stopped = true;
             continue;
         }
         RWD_REQUIRE(message->kind == RWD_QUERY_INQUIRY);
         struct rwd_inquiry *inquiry = (struct rwd_inquiry *)message;
-        inquiry->status = answer(query, inquiry);
-        if (inquiry->status == RWD_CORRUPT) {
-            rwd_log(RWD_LOG_ERROR, "query", "msg=\"%s\"", inquiry->error.text);
+        if (query->options.stored_end != NULL && reads_tables(inquiry)) {
+            inquiry->wanted_end = atomic_load(query->options.journal_end);
+            inquiry->deadline_ns =
+                rwd_clock_monotonic_ns(&clock) + (int64_t)FRESH_WAIT_MS_MAX * 1000000;
+            if (!is_fresh(query, inquiry)) {
+                message->next = query->waiting;
+                query->waiting = message;
+                continue;
+            }
         }
-        message->kind = inquiry->home_kind;
-        rwd_mailbox_return(inquiry->home, message);
+        answer_and_send(query, inquiry);
     }
-    return stopped;
+}
+
+static void answer_waiting(struct rwd_query *query)
+{
+    struct rwd_clock clock = rwd_clock_system();
+    struct rwd_message **link = &query->waiting;
+    while (*link != NULL) {
+        struct rwd_inquiry *inquiry = (struct rwd_inquiry *)*link;
+        if (query->stopped || is_fresh(query, inquiry) ||
+            rwd_clock_monotonic_ns(&clock) > inquiry->deadline_ns) {
+            *link = inquiry->message.next;
+            answer_and_send(query, inquiry);
+        } else {
+            link = &(*link)->next;
+        }
+    }
 }
 
 void rwd_query_run(void *context)
@@ -409,7 +457,10 @@ void rwd_query_run(void *context)
     if (follow(query, &error) != RWD_OK) {
         rwd_log(RWD_LOG_WARN, "query", "msg=\"%s\"", error.text);
     }
-    while (!handle(query, rwd_mailbox_wait(query->mailbox, -1))) {
+    while (!query->stopped) {
+        take(query, rwd_mailbox_wait(query->mailbox, query->waiting != NULL ? FRESH_CHECK_MS : -1));
+        answer_waiting(query);
     }
-    (void)handle(query, rwd_mailbox_take(query->mailbox));
+    take(query, rwd_mailbox_take(query->mailbox));
+    answer_waiting(query);
 }
