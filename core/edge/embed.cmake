@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # cmake -DINPUT=openapi.json -DVERSION=0.1.0 -DOUTPUT=file.c -P embed.cmake
 # Bytes, not a string literal: no line is too long for C11. @VERSION@ is the program's.
 file(READ ${INPUT} text)
