@@ -237,7 +237,7 @@ static enum rwd_status decide_rule(
     if (!rwd_where_holds(rule, event, making->profile, verdict)) {
         return RWD_OK;
     }
-    if (rwd_ruleset_suspended(ruleset, entry->index)) {
+    if (rule->suspended || rwd_ruleset_suspended(ruleset, entry->index)) {
         *verdict = RWD_RULE_SUSPENDED;
         return RWD_OK;
     }

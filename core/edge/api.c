@@ -38,7 +38,6 @@ static const struct {
     {RWD_HTTP_GET, "/v1/rules/{id}", rwd_api__get_rule},
     {RWD_HTTP_POST, "/v1/rules/{id}/rollback", rwd_api__rollback_rule},
     {RWD_HTTP_POST, "/v1/rules/{id}/versions/{v}/activate", rwd_api__activate_rule},
-    {RWD_HTTP_POST, "/v1/rules/{id}/versions/{v}/shadow", rwd_api__shadow_rule},
     {RWD_HTTP_POST, "/v1/rules/{id}/versions/{v}/retire", rwd_api__retire_rule},
     {RWD_HTTP_GET, "/healthz", rwd_api__health},
     {RWD_HTTP_GET, "/readyz", rwd_api__ready},

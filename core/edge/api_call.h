@@ -122,7 +122,6 @@ RWD_API_HANDLER(list_rules);
 RWD_API_HANDLER(get_rule);
 RWD_API_HANDLER(upload_rule);
 RWD_API_HANDLER(activate_rule);
-RWD_API_HANDLER(shadow_rule);
 RWD_API_HANDLER(retire_rule);
 RWD_API_HANDLER(rollback_rule);
 RWD_API_HANDLER(health);

@@ -97,11 +97,6 @@ void rwd_api__activate_rule(struct rwd_api__call *call)
     change_rule(call, RWD_INQUIRY_RULE_ACTIVATE, true);
 }
 
-void rwd_api__shadow_rule(struct rwd_api__call *call)
-{
-    change_rule(call, RWD_INQUIRY_RULE_SHADOW, false);
-}
-
 void rwd_api__retire_rule(struct rwd_api__call *call)
 {
     change_rule(call, RWD_INQUIRY_RULE_RETIRE, false);

@@ -143,6 +143,7 @@ static enum rwd_status make_shards(
         .store_url = engine->store_url,
         .clock = engine->clock,
         .journal = rwd_journal_thread_mailbox(engine->journal),
+        .keeper = rwd_keeper_mailbox(engine->keeper),
         .sequence = &engine->sequence,
         .journal_end = &engine->journal_end,
         .replay_position = replay_position};

@@ -30,7 +30,6 @@ enum rwd_inquiry_kind {
     RWD_INQUIRY_RULE,          /* id */
     RWD_INQUIRY_RULE_UPLOAD,   /* body = source -> the version registered */
     RWD_INQUIRY_RULE_ACTIVATE, /* id, version, share */
-    RWD_INQUIRY_RULE_SHADOW,   /* id, version: asked, but counts for nobody */
     RWD_INQUIRY_RULE_RETIRE,   /* id, version */
     RWD_INQUIRY_RULE_ROLLBACK, /* id */
 };
