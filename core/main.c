@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OVERRIDE_COUNT_MAX = 64, EXIT_USAGE = 2 };
@@ -162,6 +163,7 @@ int main(int argc, char **argv)
     }
     rwd_log_set_level(level);
     resolve(config);
+    (void)umask(077);
     set_signals();
     if (!arguments.check_only) {
         status = serve(config, &error);

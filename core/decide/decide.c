@@ -245,7 +245,7 @@ static enum rwd_status decide_rule(
     if (!rwd_where_holds(rule, event, making->profile, verdict)) {
         return RWD_OK;
     }
-    if (rwd_ruleset_suspended(ruleset, entry->index)) {
+    if (rule->suspended || rwd_ruleset_suspended(ruleset, entry->index)) {
         *verdict = RWD_RULE_SUSPENDED;
         return RWD_OK;
     }
@@ -312,8 +312,8 @@ static enum rwd_status review_holds(struct making *making)
             continue;
         }
         int64_t until_ms = 0;
-        enum rwd_task_reason reason = rwd_gate_player(
-            making->facts->gates, making->profile, task->kyc_min_level, now_ms, &until_ms);
+        enum rwd_task_reason reason = rwd_gate_player(making->facts->gates, making->profile,
+            task->kyc_min_level, task->reward.cost.minor > 0, now_ms, &until_ms);
         if (reason == task->reason && until_ms == 0) {
             continue;
         }

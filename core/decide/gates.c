@@ -27,7 +27,8 @@ static bool geo_in_list(struct rwd_text list, const char *geo)
 }
 
 enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
-    const struct rwd_profile *profile, uint8_t kyc_min_level, int64_t now_ms, int64_t *until_ms)
+    const struct rwd_profile *profile, uint8_t kyc_min_level, bool costs, int64_t now_ms,
+    int64_t *until_ms)
 {
     *until_ms = 0;
     if (profile->self_excluded_until_ms > now_ms) {
@@ -45,13 +46,11 @@ enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
     if (profile->kyc_level < kyc_min_level) {
         return RWD_REASON_KYC_LEVEL;
     }
-    if (gates->geo_allowed.size > 0) {
-        if (profile->geo[0] == '\0') {
-            return RWD_REASON_GEO_UNKNOWN;
-        }
-        if (!geo_in_list(gates->geo_allowed, profile->geo)) {
-            return RWD_REASON_GEO_NOT_ALLOWED;
-        }
+    if (costs && profile->geo[0] == '\0') {
+        return RWD_REASON_GEO_UNKNOWN;
+    }
+    if (costs && gates->geo_allowed.size > 0 && !geo_in_list(gates->geo_allowed, profile->geo)) {
+        return RWD_REASON_GEO_NOT_ALLOWED;
     }
     return RWD_REASON_NONE;
 }
@@ -220,8 +219,9 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
 
     int64_t until_ms = 0;
     enum rwd_task_reason reason =
-        rule->rg || costs ? rwd_gate_player(gates, profile, task->kyc_min_level, now_ms, &until_ms)
-                          : RWD_REASON_NONE;
+        rule->rg || costs
+            ? rwd_gate_player(gates, profile, task->kyc_min_level, costs, now_ms, &until_ms)
+            : RWD_REASON_NONE;
     /* The rule's own list is not at hand when a hold goes, so a hold does not stand before it. */
     if ((reason == RWD_REASON_NONE || rwd_gate_lifts(reason)) &&
         !rule_allows_geo(rule, profile->geo)) {

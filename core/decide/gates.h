@@ -27,7 +27,8 @@ struct rwd_gates rwd_gates_of(const struct rwd_config *config);
 /* RG and KYC, then the house's geo list. *until_ms: when to look again, for a hold that time lifts;
  * 0: time does not. NONE: the way is free. */
 enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
-    const struct rwd_profile *profile, uint8_t kyc_min_level, int64_t now_ms, int64_t *until_ms);
+    const struct rwd_profile *profile, uint8_t kyc_min_level, bool costs, int64_t now_ms,
+    int64_t *until_ms);
 
 /* self_excluded, cool_off, deposit_limit or kyc_level: lifted by itself when its cause goes. */
 bool rwd_gate_lifts(enum rwd_task_reason reason);

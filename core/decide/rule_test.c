@@ -89,8 +89,20 @@ static void set_player_field(
     }
 }
 
+/* Nothing that costs money goes to a player whose geo nobody knows. */
+static void set_default_geo(struct trial *trial)
+{
+    const struct rwd_rule *rule = trial->rule;
+    struct rwd_text geo = rule->where.geo_count > 0     ? rule->where.geos[0]
+                          : rule->geo_allowed_count > 0 ? rule->geo_allowed[0]
+                                                        : RWD_TEXT("DE");
+    (void)snprintf(
+        trial->player->profile.geo, sizeof trial->player->profile.geo, "%.*s", RWD_TEXT_ARGS(geo));
+}
+
 static void set_player(struct trial *trial)
 {
+    set_default_geo(trial);
     struct rwd_json json;
     if (trial->test->player == NULL || !scan(trial, rwd_text_of(trial->test->player), &json)) {
         return;

@@ -420,7 +420,7 @@ static enum rwd_status read_file(
             const char *text = cfg_getstr(section, option->name);
             set_field(config, option, text != NULL ? text : "", 0);
         } else {
-            set_field(config, option, NULL,
+            set_field(config, option, "",
                 option->type == OPTION_INTEGER ? cfg_getint(section, option->name)
                                                : (long)cfg_getbool(section, option->name));
         }

@@ -137,6 +137,9 @@ struct rwd_rule {
      * yet. */
     uint32_t rule_no;
     uint32_t version_no;
+    /* It failed too often: it keeps its place, is asked no more, and says so, until it is activated
+     * again. */
+    bool suspended;
 };
 
 void rwd_rule_destroy(struct rwd_rule *rule);

@@ -55,7 +55,8 @@ struct rwd_api_options {
 struct rwd_api;
 
 struct rwd_api *rwd_api_create(const struct rwd_api_options *options);
-/* Takes NULL. No call may be open. */
+/* Takes NULL. Calls still open are given up with the process: their messages are under way in other
+ * threads, so what they hold is not freed. */
 void rwd_api_destroy(struct rwd_api *api);
 /* Calls that wait for a message; an orderly end waits for 0. */
 size_t rwd_api_open_count(const struct rwd_api *api);

@@ -61,6 +61,23 @@ static const char *element_end(const char *at, const char *end)
     return end;
 }
 
+const char *rwd_events_body_value_end(const char *begin, const char *end)
+{
+    size_t depth = 0;
+    for (const char *at = begin; at < end; at++) {
+        if (*at == '"') {
+            for (at++; at < end && *at != '"'; at++) {
+                at += *at == '\\';
+            }
+        } else if (*at == '{' || *at == '[') {
+            depth++;
+        } else if ((*at == '}' || *at == ']') && --depth == 0) {
+            return at + 1;
+        }
+    }
+    return end;
+}
+
 static bool next_line(struct rwd_events_body *body, struct rwd_text *event)
 {
     skip_blanks(body);
@@ -135,9 +152,13 @@ int rwd_events_body_open(struct rwd_events_body *body, const struct rwd_http_req
     struct rwd_text text = rwd_http_request_body(request);
     *body = (struct rwd_events_body){.at = text.data, .end = text.data + text.size};
     body->lines = is_type(content_type, "application/x-ndjson");
-    if (!body->lines && content_type.size > 0 && !is_type(content_type, "application/json")) {
+    body->cloudevents = is_type(content_type, "application/cloudevents+json") ||
+                        is_type(content_type, "application/cloudevents-batch+json");
+    if (!body->lines && !body->cloudevents && content_type.size > 0 &&
+        !is_type(content_type, "application/json")) {
         (void)rwd_fail(error, RWD_INVALID,
-            "content type '%.*s' is not taken; send application/json or application/x-ndjson",
+            "content type '%.*s' is not taken; send application/json, application/x-ndjson or "
+            "application/cloudevents+json",
             RWD_TEXT_ARGS(content_type));
         return 415;
     }

@@ -3,6 +3,7 @@
  *
  *   application/json       one object, or an array of them
  *   application/x-ndjson   one object a line; empty lines are passed over
+ *   application/cloudevents+json, application/cloudevents-batch+json: see cloudevents.h
  *
  * Cutting is not judging: an element that is no good event is handed on like any other and refused
  * by who reads it, so that the good ones beside it go on. Only a body that cannot be cut is refused
@@ -22,6 +23,7 @@ struct rwd_events_body {
     const char *end;
     bool lines; /* else elements of an array, or one event */
     bool array;
+    bool cloudevents;
 };
 
 /* 200, or the HTTP status of the refusal with *error: 400 nothing in it, 413 more events than
@@ -30,5 +32,7 @@ int rwd_events_body_open(struct rwd_events_body *body, const struct rwd_http_req
     size_t event_count_max, struct rwd_error *error);
 /* The next event's bytes; false: there is none. */
 bool rwd_events_body_next(struct rwd_events_body *body, struct rwd_text *event);
+/* Behind the object or array that begins at begin, in text that was scanned and found good. */
+const char *rwd_events_body_value_end(const char *begin, const char *end);
 
 #endif

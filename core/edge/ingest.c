@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "edge/cloudevents.h"
 #include "edge/events_body.h"
 #include "edge/ingest_answer.h"
 #include "edge/io_message.h"
@@ -14,6 +15,8 @@ enum {
     BATCH_SIZE_MAX = 8 << 20,
     FREE_BATCH_COUNT_MAX = 64,
     NODE_COUNT_MAX = 4096,
+    CONVERTED_CHUNK_SIZE = 64 << 10,
+    CONVERTED_SIZE_MAX = 64 << 20,
 };
 
 /* One request, or one event submitted from elsewhere. */
@@ -21,12 +24,14 @@ struct ingest_request {
     struct rwd_http_request *http; /* NULL: submitted */
     rwd_resubmit_done *done;
     void *context;
-    char *copy; /* of a submitted event's bytes */
+    char *copy;                 /* of a submitted event's bytes */
+    struct rwd_arena converted; /* events made from CloudEvents */
     struct rwd_input **inputs;
     size_t count;
     size_t capacity;
     size_t outstanding;
-    bool complete; /* all its events are in batches */
+    bool complete;  /* all its events are in batches */
+    bool is_single; /* the body was one event */
     int64_t begun_ns;
     struct rwd_input *first[1]; /* most requests hold one event */
 };
@@ -144,6 +149,7 @@ static void close_request(struct rwd_ingest *ingest, struct ingest_request *requ
         rwd_free(request->inputs);
     }
     rwd_free(request->copy);
+    rwd_arena_finish(&request->converted);
     rwd_free(request);
     ingest->open_count--;
 }
@@ -165,6 +171,7 @@ static void finish_request(struct rwd_ingest *ingest, struct ingest_request *req
     } else {
         ingest->answer.size = 0;
         answer.minimal = rwd_ingest_wants_minimal(request->http);
+        answer.is_single = request->is_single;
         rwd_ingest_respond(&answer, request->http, &ingest->answer);
         rwd_histogram_add(&ingest->metrics.request_ns,
             (uint64_t)(rwd_clock_monotonic_ns(&ingest->clock) - request->begun_ns), 1);
@@ -279,6 +286,9 @@ static enum rwd_status scan(struct rwd_ingest *ingest, struct rwd_text raw, stru
         status = RWD_INVALID;
         fault = (struct rwd_json_fault){
             .offset = consumed, .detail = "something stands behind the event"};
+    } else if (status == RWD_OK && json->nodes[0].type != RWD_JSON_OBJECT) {
+        status = RWD_INVALID;
+        fault = (struct rwd_json_fault){.detail = "an event is a JSON object"};
     }
     if (status != RWD_OK) {
         rwd_problem_set(problem, status == RWD_LIMIT ? "limit" : "invalid_json", "",
@@ -337,6 +347,23 @@ static enum rwd_status read_event(struct rwd_ingest *ingest, struct rwd_text raw
                             : status;
 }
 
+/* An event that was read into the batch, or a refusal of it, becomes an input. */
+static void add_read_event(struct ingest_request *request, struct rwd_batch *batch,
+    const struct rwd_event *event, enum rwd_status status, const struct rwd_problem *problem)
+{
+    struct rwd_input *input =
+        rwd_batch_add(batch, status == RWD_OK ? RWD_INPUT_EVENT : RWD_INPUT_REFUSED);
+    input->event = *event;
+    input->user_fingerprint = event->user_fingerprint;
+    input->is_retry = request->http == NULL;
+    if (status != RWD_OK) {
+        input->problem = rwd_arena_alloc(&batch->arena, sizeof *problem);
+        RWD_REQUIRE(input->problem != NULL);
+        *input->problem = *problem;
+    }
+    add_input(request, input);
+}
+
 static void add_event(
     struct rwd_ingest *ingest, struct ingest_request *request, struct rwd_text raw)
 {
@@ -361,17 +388,25 @@ static void add_event(
     if (status == RWD_OK) {
         status = check_time(ingest, &event, &problem);
     }
-    struct rwd_input *input =
-        rwd_batch_add(batch, status == RWD_OK ? RWD_INPUT_EVENT : RWD_INPUT_REFUSED);
-    input->event = event;
-    input->user_fingerprint = event.user_fingerprint;
-    input->is_retry = request->http == NULL;
-    if (status != RWD_OK) {
-        input->problem = rwd_arena_alloc(&batch->arena, sizeof problem);
-        RWD_REQUIRE(input->problem != NULL);
-        *input->problem = problem;
+    add_read_event(request, batch, &event, status, &problem);
+}
+
+static void add_cloudevent(
+    struct rwd_ingest *ingest, struct ingest_request *request, struct rwd_text raw)
+{
+    struct rwd_problem problem;
+    struct rwd_text converted;
+    if (request->converted.size_max == 0) {
+        rwd_arena_init(&request->converted, CONVERTED_CHUNK_SIZE, CONVERTED_SIZE_MAX);
     }
-    add_input(request, input);
+    enum rwd_status status =
+        rwd_cloudevent_convert(raw, &ingest->limits, &request->converted, &converted, &problem);
+    if (status == RWD_OK) {
+        add_event(ingest, request, converted);
+        return;
+    }
+    const struct rwd_event event = {.raw = raw};
+    add_read_event(request, batch_for(ingest, ingest->guess), &event, status, &problem);
 }
 
 void rwd_ingest_post_events(struct rwd_ingest *ingest, struct rwd_http_request *http)
@@ -392,9 +427,14 @@ void rwd_ingest_post_events(struct rwd_ingest *ingest, struct rwd_http_request *
     rwd_count(&ingest->metrics.requests, 1);
     struct ingest_request *request = open_request(ingest);
     request->http = http;
+    request->is_single = !body.lines && !body.array;
     struct rwd_text raw;
     while (rwd_events_body_next(&body, &raw)) {
-        add_event(ingest, request, raw);
+        if (body.cloudevents) {
+            add_cloudevent(ingest, request, raw);
+        } else {
+            add_event(ingest, request, raw);
+        }
     }
     request->complete = true;
     if (request->outstanding == 0) {

@@ -129,6 +129,10 @@ void rwd_ingest_respond(const struct rwd_ingest_answer *answer, struct rwd_http_
         rwd_http_respond_problem(request, 400, NULL, answer->inputs[0]->problem->detail);
         return;
     }
+    if (answer->is_single && answer->rejected == 1 && all_refused_as(answer, "limit")) {
+        rwd_http_respond_problem(request, 413, NULL, answer->inputs[0]->problem->detail);
+        return;
+    }
     rwd_buffer_put_string(scratch, "{\"accepted\":");
     rwd_buffer_put_u64(scratch, answer->accepted);
     rwd_buffer_put_string(scratch, ",\"duplicates\":");

@@ -13,7 +13,8 @@ struct rwd_ingest_answer {
     struct rwd_input *const *inputs; /* in input order */
     size_t count;
     const struct rwd_directory *directory;
-    bool minimal; /* Prefer: return=minimal */
+    bool minimal;   /* Prefer: return=minimal */
+    bool is_single; /* the body was one event, not a list of them */
     size_t accepted;
     size_t duplicates;
     size_t rejected;
@@ -24,7 +25,8 @@ bool rwd_ingest_wants_minimal(const struct rwd_http_request *request);
 /* One element of results. */
 void rwd_ingest_put_result(
     const struct rwd_ingest_answer *answer, const struct rwd_input *input, struct rwd_buffer *out);
-/* 200; 400 where nothing in the body was JSON; 503 where every event was turned away. */
+/* 200; 400 where nothing in the body was JSON, 413 where it is one event over a limit, 503 where
+ * every event was turned away. */
 void rwd_ingest_respond(const struct rwd_ingest_answer *answer, struct rwd_http_request *request,
     struct rwd_buffer *scratch);
 void rwd_ingest_respond_player(const struct rwd_input *input, struct rwd_http_request *request);

@@ -198,7 +198,7 @@ static void add_failed_delivery(struct rwd_checkpoint_message *message,
         .body = task->reward,
         .attempts = task->attempts,
         .status = RWD_TEXT("open"),
-        .created_ms = of->updated_ms,
+        .created_ms = of->created_ms,
         .updated_ms = of->updated_ms,
     };
     rwd_checkpoint_add_dead_letter(message, &row);
@@ -259,10 +259,13 @@ void rwd_checkpoint_add_player(struct rwd_checkpoint_message *message, struct rw
     uint32_t open = 0;
     for (uint32_t i = 0; i < player->task_count; i++) {
         struct rwd_task *task = &player->tasks[i];
-        if (task->dirty) {
+        bool was_dirty = task->dirty;
+        if (was_dirty) {
             add_task(message, task, user_id, directory, pools);
         }
-        if (!rwd_task_status_settled(task->status)) {
+        /* A settled task stays until the checkpoint that took it is committed, which it is when the
+         * next one is made: who asks meanwhile hears what became of it. */
+        if (!rwd_task_status_settled(task->status) || was_dirty) {
             player->tasks[open++] = *task;
         }
     }

@@ -65,7 +65,6 @@ struct rwd_dispatcher {
     size_t batches_out;
     struct rwd_dispatcher_metrics metrics;
     uint64_t random_state[2];
-    bool recovered; /* what a crash left in dispatching was taken up */
     bool stopping;
 };
 
@@ -522,6 +521,20 @@ static size_t kinds_with_room(
     return count;
 }
 
+static void take_up_all(struct rwd_dispatcher *dispatcher, enum rwd_status status,
+    const struct rwd_task_row *rows, size_t count, const struct rwd_error *error)
+{
+    if (status != RWD_OK) {
+        rwd_log(RWD_LOG_ERROR, "dispatcher", "msg=\"%s\"", error->text);
+        count = 0;
+    }
+    int64_t now_ms = rwd_clock_wall_ms(&dispatcher->options.clock);
+    for (size_t i = 0; i < count; i++) {
+        take_up(dispatcher, &rows[i], now_ms);
+    }
+    rwd_arena_reset(&dispatcher->arena, 1 << 20);
+}
+
 static void look_for_due(struct rwd_dispatcher *dispatcher)
 {
     int64_t now_ms = rwd_clock_wall_ms(&dispatcher->options.clock);
@@ -534,29 +547,31 @@ static void look_for_due(struct rwd_dispatcher *dispatcher)
     struct rwd_task_row *rows = NULL;
     size_t count = 0;
     struct rwd_error error;
+    enum rwd_status status = rwd_store_tasks_due(dispatcher->reader, now_ms, kinds, kind_count,
+        dispatcher->delivery_count + (room < CLAIM_COUNT_MAX ? room : CLAIM_COUNT_MAX),
+        &dispatcher->arena, &rows, &count, &error);
+    take_up_all(dispatcher, status, rows, count, &error);
+}
+
+/* A task in dispatching that we do not know is one whose answer a crash lost: the claim repeats its
+ * request. It may show only now, when the checkpoint after the recovery has stored the claim. */
+static void look_for_orphans(struct rwd_dispatcher *dispatcher)
+{
+    struct rwd_task_row *rows = NULL;
+    size_t count = 0;
+    struct rwd_error error;
     enum rwd_status status =
-        dispatcher->recovered
-            ? rwd_store_tasks_due(dispatcher->reader, now_ms, kinds, kind_count,
-                  dispatcher->delivery_count + (room < CLAIM_COUNT_MAX ? room : CLAIM_COUNT_MAX),
-                  &dispatcher->arena, &rows, &count, &error)
-            : rwd_store_tasks_dispatching(
-                  dispatcher->reader, &dispatcher->arena, &rows, &count, &error);
-    if (status != RWD_OK) {
-        rwd_log(RWD_LOG_ERROR, "dispatcher", "msg=\"%s\"", error.text);
-        count = 0;
-    } else {
-        dispatcher->recovered = true;
-    }
-    for (size_t i = 0; i < count; i++) {
-        take_up(dispatcher, &rows[i], now_ms);
-    }
-    rwd_arena_reset(&dispatcher->arena, 1 << 20);
+        rwd_store_tasks_dispatching(dispatcher->reader, &dispatcher->arena, &rows, &count, &error);
+    take_up_all(dispatcher, status, rows, count, &error);
 }
 
 static void on_timer(void *context)
 {
     struct rwd_dispatcher *dispatcher = context;
     forget_settled(dispatcher, rwd_clock_wall_ms(&dispatcher->options.clock));
+    if (!dispatcher->stopping) {
+        look_for_orphans(dispatcher);
+    }
     look_for_due(dispatcher);
 }
 
@@ -628,6 +643,13 @@ void rwd_dispatcher_destroy(struct rwd_dispatcher *dispatcher)
         struct rwd_batch *next = dispatcher->free_batches->next;
         rwd_batch_destroy(dispatcher->free_batches);
         dispatcher->free_batches = next;
+    }
+    /* The projector may have told of due tasks after the last turn. */
+    struct rwd_message *unread = rwd_mailbox_take(dispatcher->mailbox);
+    while (unread != NULL) {
+        struct rwd_message *next = unread->next;
+        rwd_free(unread);
+        unread = next;
     }
     rwd_mailbox_destroy(dispatcher->mailbox);
     rwd_arena_finish(&dispatcher->arena);

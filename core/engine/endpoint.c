@@ -1,5 +1,8 @@
 #include "engine/endpoint.h"
 
+/* A partner that asks for more patience than a day is asked again after one. */
+enum { RETRY_AFTER_MS_MAX = 24 * 3600 * 1000 };
+
 bool rwd_endpoint_is_open(const struct rwd_endpoint *endpoint, int64_t now_ms)
 {
     return endpoint->open_until_ms > now_ms;
@@ -48,8 +51,6 @@ int64_t rwd_delivery_pause_ms(
         ceiling = base_ms << (attempt - 1);
     }
     int64_t pause = (int64_t)(random % (uint64_t)(ceiling + 1));
-    if (retry_after_ms > pause) {
-        pause = retry_after_ms;
-    }
-    return pause < max_ms ? pause : max_ms;
+    int64_t asked = retry_after_ms < RETRY_AFTER_MS_MAX ? retry_after_ms : RETRY_AFTER_MS_MAX;
+    return pause > asked ? pause : asked;
 }

@@ -143,6 +143,7 @@ static enum rwd_status make_shards(
         .store_url = engine->store_url,
         .clock = engine->clock,
         .journal = rwd_journal_thread_mailbox(engine->journal),
+        .keeper = rwd_keeper_mailbox(engine->keeper),
         .sequence = &engine->sequence,
         .journal_end = &engine->journal_end,
         .replay_position = replay_position};
@@ -168,20 +169,22 @@ static enum rwd_status make_rooms(
         .fingerprint_key = engine->fingerprint_key,
         .shards = engine->shard_mailboxes,
         .shard_count = engine->shard_count};
-    const struct rwd_query_options query = {.store_url = engine->store_url,
-        .journal_dir = engine->journal_dir,
-        .directory = engine->directory,
-        .fingerprint_key = engine->fingerprint_key};
     enum rwd_status status = rwd_dispatcher_create(&dispatcher, &engine->dispatcher, error);
-    if (status == RWD_OK) {
-        status = rwd_query_create(&query, &engine->query, error);
-    }
     if (status == RWD_OK) {
         engine->projector = rwd_projector_create(engine->store, engine->clock, engine->shard_count,
             position, rwd_dispatcher_mailbox(engine->dispatcher), RWD_DISPATCHER_WAKE);
         engine->journal = rwd_journal_thread_create(engine->writer, engine->clock,
             rwd_projector_mailbox(engine->projector), &engine->journal_end);
         status = make_shards(engine, position, error);
+    }
+    if (status == RWD_OK) {
+        const struct rwd_query_options query = {.store_url = engine->store_url,
+            .journal_dir = engine->journal_dir,
+            .directory = engine->directory,
+            .fingerprint_key = engine->fingerprint_key,
+            .journal_end = &engine->journal_end,
+            .stored_end = &rwd_projector_metrics(engine->projector)->stored_end};
+        status = rwd_query_create(&query, &engine->query, error);
     }
     return status;
 }

@@ -22,14 +22,14 @@ enum rwd_inquiry_kind {
     RWD_INQUIRY_LEDGER,       /* filter */
     RWD_INQUIRY_DEAD_LETTERS, /* filter */
     RWD_INQUIRY_DEAD_LETTER,  /* id -> the letter's JSON; letter filled in for an action */
-    RWD_INQUIRY_DECISION,     /* id = event id -> every rule that was asked, and why */
-    RWD_INQUIRY_DECISIONS,    /* filter.user_id, limit, cursor -> newest first */
-    RWD_INQUIRY_COUNTS,       /* -> counts filled in */
+    RWD_INQUIRY_DECISION,  /* id = event id, filter.user_id or empty -> every rule asked, and why */
+    RWD_INQUIRY_DECISIONS, /* filter.user_id, limit, cursor -> newest first */
+    RWD_INQUIRY_COUNTS,    /* -> counts filled in */
     /* To the keeper. */
     RWD_INQUIRY_RULES,         /* -> all rules, their versions, load errors */
     RWD_INQUIRY_RULE,          /* id */
     RWD_INQUIRY_RULE_UPLOAD,   /* body = source -> the version registered */
-    RWD_INQUIRY_RULE_ACTIVATE, /* id, version */
+    RWD_INQUIRY_RULE_ACTIVATE, /* id, version, share */
     RWD_INQUIRY_RULE_RETIRE,   /* id, version */
     RWD_INQUIRY_RULE_ROLLBACK, /* id */
 };
@@ -47,6 +47,12 @@ struct rwd_inquiry {
     struct rwd_text version;
     struct rwd_text body;
     struct rwd_text actor;
+    struct rwd_text reason; /* RULE_*: why, in words; may be empty */
+    uint32_t share;         /* RULE_ACTIVATE: per cent of the players, 1..100 */
+    /* The query thread's: which end of the journal the answer must know of, and until when it
+     * waits. */
+    uint64_t wanted_end;
+    int64_t deadline_ns;
     /* The answer: json where status is RWD_OK, else error. */
     enum rwd_status status;
     struct rwd_error error;

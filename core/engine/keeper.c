@@ -234,6 +234,7 @@ static enum rwd_status load_version(
     if (status == RWD_OK) {
         rule->rule_no = version->names.rule_no;
         rule->version_no = version->names.version_no;
+        rule->suspended = version->state == RWD_KEEPER_SUSPENDED;
         version->shared = rwd_shared_rule_create(&rule);
     }
     return status;
@@ -246,7 +247,7 @@ static struct rwd_rulebook *make_rulebook(struct rwd_keeper *keeper, uint32_t ru
     size_t count = 0;
     for (size_t i = 0; i < keeper->version_count; i++) {
         struct rwd_keeper_version *version = &keeper->versions[i];
-        if (version->state == RWD_KEEPER_ACTIVE && version->shared != NULL) {
+        if (rwd_keeper_in_force(version->state) && version->shared != NULL) {
             rules[count++] = version->shared;
         }
     }
@@ -292,11 +293,28 @@ static void tell_shards(struct rwd_keeper *keeper, struct rwd_rulebook *rulebook
     }
 }
 
+/* All that is in force loads, or is left out and said so: false. */
+static bool load_in_force(struct rwd_keeper *keeper)
+{
+    bool all = true;
+    for (size_t i = 0; i < keeper->version_count; i++) {
+        struct rwd_keeper_version *version = &keeper->versions[i];
+        struct rwd_error error;
+        if (rwd_keeper_in_force(version->state) &&
+            load_version(keeper, version, &error) != RWD_OK) {
+            remember_error(keeper, version->source_name, error.text);
+            all = false;
+        }
+    }
+    return all;
+}
+
 /* Journals the versions from `changed` on that have changed, and the rulebook that follows, then
  * switches all shards. */
 static void publish(struct rwd_keeper *keeper, const bool *changed)
 {
     uint32_t rulebook_no = keeper->rulebook_no + 1;
+    (void)load_in_force(keeper);
     struct rwd_rulebook *rulebook = make_rulebook(keeper, rulebook_no);
     struct rwd_buffer versions = {0};
     put_versions(rulebook, &versions);
@@ -325,17 +343,7 @@ static void publish(struct rwd_keeper *keeper, const bool *changed)
 
 static void resume(struct rwd_keeper *keeper)
 {
-    bool all = true;
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        struct rwd_keeper_version *version = &keeper->versions[i];
-        struct rwd_error error;
-        if (version->state == RWD_KEEPER_ACTIVE &&
-            load_version(keeper, version, &error) != RWD_OK) {
-            remember_error(keeper, version->source_name, error.text);
-            all = false;
-        }
-    }
-    if (all) {
+    if (load_in_force(keeper)) {
         struct rwd_rulebook *rulebook = make_rulebook(keeper, keeper->rulebook_no);
         tell_shards(keeper, rulebook);
         rwd_rulebook_release(rulebook);
@@ -473,7 +481,7 @@ static struct rwd_keeper_version *active_of(struct rwd_keeper *keeper, uint32_t 
 {
     for (size_t i = 0; i < keeper->version_count; i++) {
         if (keeper->versions[i].names.rule_no == rule_no &&
-            keeper->versions[i].state == RWD_KEEPER_ACTIVE) {
+            rwd_keeper_in_force(keeper->versions[i].state)) {
             return &keeper->versions[i];
         }
     }
@@ -483,6 +491,11 @@ static struct rwd_keeper_version *active_of(struct rwd_keeper *keeper, uint32_t 
 static void set_state(struct rwd_keeper *keeper, struct rwd_keeper_version *version,
     enum rwd_keeper_state state, bool *changed)
 {
+    /* Whether it rests is said in the rule itself, which never changes: it is made anew. */
+    if (version->state == RWD_KEEPER_SUSPENDED || state == RWD_KEEPER_SUSPENDED) {
+        rwd_shared_rule_release(version->shared);
+        version->shared = NULL;
+    }
     version->state = state;
     version->since_ms = now_ms(keeper);
     changed[version - keeper->versions] = true;
@@ -622,6 +635,16 @@ static struct rwd_keeper_version *rollback_target(
     return target;
 }
 
+static bool find_rule(const struct rwd_keeper *keeper, struct rwd_text rule_id)
+{
+    for (size_t i = 0; i < keeper->version_count; i++) {
+        if (rwd_text_is(rule_id, keeper->versions[i].names.rule_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
 {
     bool rollback = inquiry->kind == RWD_INQUIRY_RULE_ROLLBACK;
@@ -629,10 +652,15 @@ static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquir
                                              ? rollback_target(keeper, inquiry->id)
                                              : find_version(keeper, inquiry->id, inquiry->version);
     if (version == NULL) {
-        return rwd_fail(&inquiry->error, rollback ? RWD_CONFLICT : RWD_NOT_FOUND,
+        bool rule_known = find_rule(keeper, inquiry->id);
+        return rwd_fail(&inquiry->error, rollback && rule_known ? RWD_CONFLICT : RWD_NOT_FOUND,
             rollback ? "rule '%.*s' has no version that was active before%.*s"
                      : "there is no rule '%.*s' with version '%.*s'",
             RWD_TEXT_ARGS(inquiry->id), RWD_TEXT_ARGS(inquiry->version));
+    }
+    if (inquiry->kind == RWD_INQUIRY_RULE_ACTIVATE && inquiry->share != 100) {
+        return rwd_fail(&inquiry->error, RWD_INVALID,
+            "a version is activated for everybody: share must be 100, not %u", inquiry->share);
     }
     enum rwd_status status = load_version(keeper, version, &inquiry->error);
     if (status == RWD_OK) {
@@ -702,6 +730,18 @@ static enum rwd_status answer(struct rwd_keeper *keeper, struct rwd_inquiry *inq
     }
 }
 
+static void suspend(struct rwd_keeper *keeper, uint32_t version_no)
+{
+    struct rwd_keeper_version *version = &keeper->versions[version_no - 1];
+    if (version->state != RWD_KEEPER_ACTIVE) {
+        return; /* another shard was first, or it was retired meanwhile */
+    }
+    bool *changed = rwd_new(keeper->version_count);
+    set_state(keeper, version, RWD_KEEPER_SUSPENDED, changed);
+    publish(keeper, changed);
+    rwd_free(changed);
+}
+
 static void handle(struct rwd_keeper *keeper, struct rwd_message *message)
 {
     if (message->kind == RWD_KEEPER_INQUIRY) {
@@ -711,7 +751,9 @@ static void handle(struct rwd_keeper *keeper, struct rwd_message *message)
         rwd_mailbox_return(inquiry->home, message);
         return;
     }
-    if (message->kind == RWD_KEEPER_STOP) {
+    if (message->kind == RWD_KEEPER_SUSPEND) {
+        suspend(keeper, ((struct rwd_suspension_message *)message)->version_no);
+    } else if (message->kind == RWD_KEEPER_STOP) {
         keeper->stopping = true;
     } else {
         scan(keeper);

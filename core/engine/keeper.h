@@ -24,8 +24,15 @@
 enum rwd_keeper_message {
     RWD_KEEPER_INQUIRY, /* struct rwd_inquiry; goes back to its home */
     RWD_KEEPER_BATCH,   /* its own batch, home and durable */
+    RWD_KEEPER_SUSPEND, /* struct rwd_suspension_message, freed here */
     RWD_KEEPER_SCAN,    /* struct rwd_message, freed here: look at the folder now */
     RWD_KEEPER_STOP,    /* struct rwd_message, freed here */
+};
+
+/* A shard's breaker opened: the version is to rest everywhere, over a restart too. */
+struct rwd_suspension_message {
+    struct rwd_message message;
+    uint32_t version_no;
 };
 
 struct rwd_keeper_options {

@@ -4,21 +4,26 @@
 
 #include <string.h>
 
-static const char *const state_names[] = {"registered", "active", "retired"};
+static const char *const state_names[] = {"registered", "active", "retired", "suspended"};
 
 const char *rwd_keeper_state_name(enum rwd_keeper_state state)
 {
-    return (unsigned)state < 3 ? state_names[state] : "unknown";
+    return (unsigned)state <= RWD_KEEPER_SUSPENDED ? state_names[state] : "unknown";
 }
 
 enum rwd_keeper_state rwd_keeper_state_parse(struct rwd_text name)
 {
-    for (int i = RWD_KEEPER_REGISTERED; i <= RWD_KEEPER_RETIRED; i++) {
+    for (int i = RWD_KEEPER_REGISTERED; i <= RWD_KEEPER_SUSPENDED; i++) {
         if (rwd_text_is(name, state_names[i])) {
             return (enum rwd_keeper_state)i;
         }
     }
     return RWD_KEEPER_REGISTERED;
+}
+
+bool rwd_keeper_in_force(enum rwd_keeper_state state)
+{
+    return state == RWD_KEEPER_ACTIVE || state == RWD_KEEPER_SUSPENDED;
 }
 
 void rwd_keeper_put_version(const struct rwd_keeper_version *version, struct rwd_buffer *out)
@@ -62,7 +67,7 @@ bool rwd_keeper_put_rule(const struct rwd_keeper_version *versions, size_t count
         if (rwd_text_is(rule_id, versions[i].names.rule_id)) {
             rwd_buffer_put_string(out, found++ == 0 ? "" : ",");
             rwd_keeper_put_version(&versions[i], out);
-            if (versions[i].state == RWD_KEEPER_ACTIVE) {
+            if (rwd_keeper_in_force(versions[i].state)) {
                 active = versions[i].names.version;
             }
         }

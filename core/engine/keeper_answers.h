@@ -11,10 +11,14 @@ enum rwd_keeper_state {
     RWD_KEEPER_REGISTERED,
     RWD_KEEPER_ACTIVE,
     RWD_KEEPER_RETIRED,
+    RWD_KEEPER_SUSPENDED, /* active, but resting after too many errors */
 };
 const char *rwd_keeper_state_name(enum rwd_keeper_state state);
 /* What is not known is registered: it decides nothing. */
 enum rwd_keeper_state rwd_keeper_state_parse(struct rwd_text name);
+
+/* Has its rule's place in the rulebook. */
+bool rwd_keeper_in_force(enum rwd_keeper_state state);
 
 struct rwd_keeper_version {
     struct rwd_directory_entry names;

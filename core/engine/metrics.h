@@ -36,9 +36,10 @@ struct rwd_projector_metrics {
     _Atomic uint64_t checkpoints;
     _Atomic uint64_t failures;
     _Atomic uint64_t players;
-    _Atomic uint64_t position;  /* the store is complete up to here */
-    _Atomic uint64_t last_ns;   /* how long the last checkpoint took */
-    _Atomic int64_t last_at_ms; /* and when it was */
+    _Atomic uint64_t position;   /* the store is complete up to here */
+    _Atomic uint64_t stored_end; /* tasks, ledger, budgets and dead letters are in up to here */
+    _Atomic uint64_t last_ns;    /* how long the last checkpoint took */
+    _Atomic int64_t last_at_ms;  /* and when it was */
     struct rwd_histogram checkpoint_ns;
 };
 

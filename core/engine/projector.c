@@ -22,6 +22,7 @@ struct rwd_projector {
     uint32_t wake_kind;
     uint32_t shard_count;
     uint64_t *positions; /* by shard: everything of it before there is stored */
+    uint64_t *stamps; /* by shard: where the journal stood when its last stored checkpoint passed */
     struct rwd_projector_metrics metrics;
 };
 
@@ -36,10 +37,13 @@ struct rwd_projector *rwd_projector_create(struct rwd_store *store, struct rwd_c
     projector->shard_count = shard_count;
     projector->mailbox = rwd_mailbox_create(MAILBOX_COUNT_MAX);
     projector->positions = rwd_new(shard_count * sizeof projector->positions[0]);
+    projector->stamps = rwd_new(shard_count * sizeof projector->stamps[0]);
     for (uint32_t i = 0; i < shard_count; i++) {
         projector->positions[i] = position;
+        projector->stamps[i] = position;
     }
     atomic_store(&projector->metrics.position, position);
+    atomic_store(&projector->metrics.stored_end, position);
     return projector;
 }
 
@@ -48,6 +52,7 @@ void rwd_projector_destroy(struct rwd_projector *projector)
     if (projector != NULL) {
         rwd_mailbox_destroy(projector->mailbox);
         rwd_free(projector->positions);
+        rwd_free(projector->stamps);
         rwd_free(projector);
     }
 }
@@ -62,13 +67,13 @@ struct rwd_projector_metrics *rwd_projector_metrics(struct rwd_projector *projec
     return &projector->metrics;
 }
 
-static uint64_t least_position(const struct rwd_projector *projector)
+static uint64_t least(const struct rwd_projector *projector, const uint64_t *positions)
 {
-    uint64_t least = UINT64_MAX;
+    uint64_t smallest = UINT64_MAX;
     for (uint32_t i = 0; i < projector->shard_count; i++) {
-        least = projector->positions[i] < least ? projector->positions[i] : least;
+        smallest = positions[i] < smallest ? positions[i] : smallest;
     }
-    return least;
+    return smallest;
 }
 
 static void write_checkpoint(
@@ -77,7 +82,7 @@ static void write_checkpoint(
     uint64_t position = message->replay_position != 0 ? message->replay_position : message->stamp;
     RWD_REQUIRE(position >= projector->positions[message->shard]);
     projector->positions[message->shard] = position;
-    message->rows.journal_position = least_position(projector);
+    message->rows.journal_position = least(projector, projector->positions);
 
     int64_t begin_ns = rwd_clock_monotonic_ns(&projector->clock);
     struct rwd_error error;
@@ -99,6 +104,8 @@ static void write_checkpoint(
     }
     int64_t end_ns = rwd_clock_monotonic_ns(&projector->clock);
     message->taken_ns = end_ns - begin_ns;
+    projector->stamps[message->shard] = message->stamp;
+    atomic_store(&projector->metrics.stored_end, least(projector, projector->stamps));
     struct rwd_projector_metrics *metrics = &projector->metrics;
     rwd_histogram_add(&metrics->checkpoint_ns, (uint64_t)message->taken_ns, 1);
     rwd_count(&metrics->checkpoints, 1);

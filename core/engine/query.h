@@ -1,8 +1,9 @@
 /*
  * query: answers the API's questions from the store and the journal, away from the io thread.
  *
- * Lists are as fresh as the last checkpoint (checkpoint_interval_ms); decisions come from the
- * journal and are as fresh as the last ack.
+ * All answers are as fresh as the last ack: decisions come from the journal; a list waits for the
+ * checkpoint that takes in what was journaled before it was asked for (checkpoint_interval_ms), or
+ * answers what is stored where the store is late.
  *
  * Threads: post to its mailbox from any; all else is its own.
  */
@@ -23,6 +24,9 @@ struct rwd_query_options {
     const char *journal_dir;
     const struct rwd_directory *directory;
     const uint8_t *fingerprint_key;
+    /* The journal's end, and up to where the store has it; both NULL: answer what is stored. */
+    const _Atomic uint64_t *journal_end;
+    const _Atomic uint64_t *stored_end;
 };
 
 struct rwd_query;

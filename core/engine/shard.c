@@ -3,8 +3,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/wire.h"
 #include "decide/apply.h"
 #include "decide/decide.h"
+#include "engine/keeper.h"
 #include "engine/players.h"
 #include "engine/records.h"
 #include "engine/shard_inputs.h"
@@ -134,7 +136,8 @@ static void publish_rule_health(struct rwd_shard *shard)
             struct rwd_rule_counters *counters = &shard->rule_counters[version_no];
             atomic_store_explicit(&counters->calls, health.call_count, memory_order_relaxed);
             atomic_store_explicit(&counters->errors, health.error_count, memory_order_relaxed);
-            atomic_store_explicit(&counters->suspended, health.suspended, memory_order_relaxed);
+            atomic_store_explicit(&counters->suspended,
+                health.suspended || rwd_rulebook_at(rulebook, i)->suspended, memory_order_relaxed);
         }
     }
 }
@@ -151,6 +154,10 @@ static void rule_failed(
             "go "
             "on. Activate another version, or this one again\"",
             rule->id, rule->version, shard->options.index);
+        struct rwd_suspension_message *message = rwd_new(sizeof *message);
+        message->message.kind = RWD_KEEPER_SUSPEND;
+        message->version_no = rule->version_no;
+        rwd_mailbox_return(shard->options.keeper, &message->message);
     }
 }
 
@@ -303,6 +310,42 @@ static void add_delivery(struct rwd_shard *shard, const struct rwd_task_command 
     rwd_checkpoint_add_delivery(shard->filling, &row);
 }
 
+/* The failed task itself, from the player or the store: what the asker saw may be old, and a task
+ * that was paid meanwhile must not start anew. */
+static enum rwd_status read_failed_task(struct rwd_shard *shard, struct rwd_input *input,
+    const struct rwd_player *player, const struct rwd_task_command **command,
+    struct rwd_error *error)
+{
+    struct rwd_arena *arena = &input->batch->arena;
+    struct rwd_task *task = rwd_arena_alloc(arena, sizeof *task);
+    struct rwd_task_command *own = rwd_arena_alloc(arena, sizeof *own);
+    if (task == NULL || own == NULL) {
+        return rwd_fail(error, RWD_LIMIT, "the batch's memory is used up");
+    }
+    const struct rwd_task *known = rwd_player_task_find(player, (*command)->id);
+    if (known != NULL) {
+        *task = *known;
+    } else {
+        char task_id[RWD_TASK_ID_TEXT_SIZE];
+        rwd_task_id_format((*command)->id, task_id);
+        struct rwd_task_row row;
+        enum rwd_status status =
+            rwd_store_task(shard->reader, rwd_text_of(task_id), arena, &row, error);
+        if (status != RWD_OK) {
+            return status;
+        }
+        struct rwd_wire wire = rwd_wire_of(row.state.data, row.state.size);
+        rwd_task_decode(&wire, task);
+        if (!rwd_wire_done(&wire)) {
+            return rwd_fail(error, RWD_CORRUPT, "the stored task %s cannot be read", task_id);
+        }
+    }
+    *own = **command;
+    own->task = task;
+    *command = own;
+    return RWD_OK;
+}
+
 static void handle_task(
     struct rwd_shard *shard, struct rwd_input *input, uint64_t sequence, int64_t now_ms)
 {
@@ -311,6 +354,9 @@ static void handle_task(
     struct rwd_error error;
     enum rwd_status status = rwd_players_find(
         shard->players, command->user_id, input->user_fingerprint, &player, &error);
+    if (status == RWD_OK && command->kind == RWD_TASK_REPROCESS) {
+        status = read_failed_task(shard, input, player, &command, &error);
+    }
     if (status == RWD_OK) {
         status = rwd_decide_task(shard->options.gates, shard->options.pools, command, player,
             now_ms, &input->batch->arena, &input->decision, &error);
@@ -529,6 +575,18 @@ static int tend_checkpoint(struct rwd_shard *shard)
 
 /* ---- the thread ---- */
 
+/* A version that was activated again begins with a clean slate, though its VM and counters go on.
+ */
+static void resume_rules(struct rwd_shard *shard)
+{
+    const struct rwd_rulebook *rulebook = rwd_ruleset_rulebook(shard->ruleset);
+    for (size_t i = 0; i < rwd_rulebook_count(rulebook); i++) {
+        if (!rwd_rulebook_at(rulebook, i)->suspended && rwd_ruleset_suspended(shard->ruleset, i)) {
+            rwd_ruleset_resume(shard->ruleset, i);
+        }
+    }
+}
+
 static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message *message)
 {
     const struct rwd_ruleset_limits limits = ruleset_limits(shard->options.config);
@@ -538,6 +596,7 @@ static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message
      * old rules in force. */
     if (rwd_ruleset_create(message->rulebook, &limits, &shard->ruleset, &next, &error) == RWD_OK) {
         shard->ruleset = next;
+        resume_rules(shard);
     } else {
         rwd_log(RWD_LOG_ERROR, "shard", "shard=%u rulebook=%u msg=\"%s; the old rules go on\"",
             shard->options.index, rwd_rulebook_no(message->rulebook), error.text);

@@ -54,6 +54,7 @@ struct rwd_shard_options {
     struct rwd_clock clock;
     uint8_t fingerprint_key[RWD_SIPHASH_KEY_SIZE];
     struct rwd_mailbox *journal;
+    struct rwd_mailbox *keeper;    /* is told of suspensions */
     _Atomic uint64_t *sequence;    /* of the last record, over all shards */
     _Atomic uint64_t *journal_end; /* the journal's end, as published */
     uint64_t replay_position;      /* where the store stood at start */

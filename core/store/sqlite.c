@@ -8,8 +8,9 @@
  * back under the same id (it derives from its cause), and the id is the partner's idempotency key.
  * kill -9 loses nothing: what was written to the log is in the kernel.
  *
- * No mmap: measured, it makes a look-up 15 % faster and the writer no faster, and an I/O error
- * would be a SIGBUS instead of a status.
+ * No mmap: in a prototype on bare SQLite (2 cores, 100 k players of 300 B, 4 runs each) it took a
+ * look-up from 4.9-5.2 to 4.2-5.5 us and a checkpoint's CPU from 32.9-34.2 to 33.5-36.8 ms; and an
+ * I/O error would be a SIGBUS instead of a status.
  */
 #include "store/sqlite.h"
 
@@ -119,9 +120,10 @@ enum rwd_status rwd_store__prepare(
 
 /*
  * Writer: a page is 4096 bytes, since a checkpoint touches players at random and each touched page
- * goes to the log whole (8192 costs 10 % more, see bench_store). cache_spill off: what a checkpoint
- * changes is written once, at its commit. The log is copied back by sqlite_checkpoint.c, so that it
- * is told apart from a commit. The schema is ours, and no application function runs in it.
+ * goes to the log whole (8192 took 37.3-38.4 ms of CPU against 32.9-34.2, same prototype).
+ * cache_spill off: what a checkpoint changes is written once, at its commit. The log is copied back
+ * by sqlite_checkpoint.c, so that it is told apart from a commit. The schema is ours, and no
+ * application function runs in it.
  */
 static enum rwd_status configure(sqlite3 *db, bool write, struct rwd_error *error)
 {

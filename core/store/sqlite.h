@@ -130,8 +130,9 @@ struct rwd_sqlite_store {
     sqlite3_stmt *statements[RWD_STORE__WRITE_COUNT];
     const void **order; /* rows of the checkpoint by key; owned, grows */
     size_t order_capacity;
-    int wal_page_count;     /* after the last commit */
-    int wal_page_count_due; /* copy the log back into the file from here on */
+    int wal_page_count;        /* after the last commit */
+    int wal_page_count_due;    /* copy the log back into the file from here on */
+    int wal_page_count_forced; /* and wait for readers from here on */
     bool sync_failed;
 };
 

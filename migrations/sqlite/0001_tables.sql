@@ -30,8 +30,9 @@ INSERT INTO counts (kind, name, n) VALUES
     ('dead_letters', 'events', 0),
     ('dead_letters', 'deliveries', 0);
 
--- A rowid table with an index beside it: measured against WITHOUT ROWID, it is as fast with states
--- of 300 B and six times as fast with 1.2 KB, which no longer fit an index page of 4096.
+-- A rowid table with an index beside it. A checkpoint of 2,000 players and 6,000 points rows, CPU,
+-- against WITHOUT ROWID (prototype, 100 k players, 4 runs each): with states of 300 B 32.9-34.2 ms
+-- to 34.0-35.5; with 1.2 KB, which no longer fit an index page of 4096, 37.9-41.7 to 86.8-88.8.
 CREATE TABLE players (
     user_id                TEXT NOT NULL,
     kyc_level              INTEGER NOT NULL,
@@ -53,8 +54,8 @@ CREATE TABLE player_seen (
     PRIMARY KEY (user_id, sequence)
 ) STRICT;
 
--- The day leads: rows of today lie together, whosever they are, so a checkpoint writes a third
--- fewer pages than by user, and old days leave as one range.
+-- The day leads: rows of today lie together, whosever they are, so a checkpoint wrote 2,700 pages
+-- instead of 4,250 (by user), and old days leave as one range.
 CREATE TABLE points (
     user_id TEXT NOT NULL,
     rule_id TEXT NOT NULL,

@@ -83,6 +83,7 @@ static inline void world_open(struct world *w)
         .prices = world_prices,
         .price_count = sizeof world_prices / sizeof world_prices[0]};
     w->player = rwd_player_create(RWD_TEXT("u1"), 1);
+    (void)snprintf(w->player->profile.geo, sizeof w->player->profile.geo, "TR");
     world_pool(w, "season", RWD_POOL_SEASON, 100000000, 90000000);
 }
 

@@ -69,6 +69,7 @@ static void every_key(void **state)
         (void)snprintf(fields, sizeof fields, "where = { %s }, when = function() return true end",
             rows[i].where);
         world_rule_of(&w, fields);
+        w.player->profile.geo[0] = '\0';
         if (rows[i].known != NULL) {
             assert_int_equal(
                 world_send(&w, "known", "login", noon_ms, rows[i].known, "{}"), RWD_OK);
@@ -90,6 +91,7 @@ static void refused_before_lua(void **state)
     (void)state;
     struct world w;
     world_open(&w);
+    w.player->profile.geo[0] = '\0';
     world_rule_of(&w, "where = { geo = 'TR' }, when = function() error('entered') end");
     world_bet(&w, noon_ms, "{}");
     assert_int_equal(w.failures, 0);

@@ -147,6 +147,50 @@ static void test_locked_by_a_shell(void **state)
     assert_int_equal(check_numbered(f), 2);
 }
 
+static long wal_size(struct fixture *f)
+{
+    char wal[112];
+    struct stat info;
+    (void)snprintf(wal, sizeof wal, "%s-wal", f->path);
+    assert_int_equal(stat(wal, &info), 0);
+    return (long)info.st_size;
+}
+
+/* The log starts over again and again; a shell that keeps an old picture makes it grow and fails
+ * nothing; when it lets go, the log starts over. */
+static void test_log_starts_over(void **state)
+{
+    struct fixture *f = *state;
+    struct rwd_sqlite_store *store = (struct rwd_sqlite_store *)f->store;
+    store->wal_page_count_due = 1;
+    uint64_t n = 0;
+    for (int i = 0; i < 3; i++) {
+        ASSERT_OK(f, write_numbered(f, ++n));
+    }
+    long steady = wal_size(f);
+    for (int i = 0; i < 20; i++) {
+        ASSERT_OK(f, write_numbered(f, ++n));
+    }
+    assert_true(wal_size(f) <= steady);
+    sqlite3 *shell = NULL;
+    assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(shell, "BEGIN; SELECT count(*) FROM players", NULL, NULL, NULL), SQLITE_OK);
+    store->wal_page_count_forced = 1;
+    for (int i = 0; i < 20; i++) {
+        ASSERT_OK(f, write_numbered(f, ++n));
+    }
+    assert_true(wal_size(f) > 5 * steady);
+    assert_true(store->wal_page_count_forced > 1000); /* not waited for at every commit */
+    assert_int_equal(sqlite3_exec(shell, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(shell);
+    for (int i = 0; i < 3; i++) {
+        ASSERT_OK(f, write_numbered(f, ++n));
+    }
+    assert_true(store->wal_page_count * 4096L <= steady);
+    assert_int_equal(check_numbered(f), n);
+}
+
 static void test_damaged_page(void **state)
 {
     struct fixture *f = *state;
@@ -286,6 +330,7 @@ int main(int count, char **arguments)
         cmocka_unit_test_setup_teardown(test_full_database, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_locked_by_a_shell, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_log_starts_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_page, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kill_anywhere, setup, teardown),
 #if defined(RWD_FAULTS)

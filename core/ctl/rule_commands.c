@@ -1,0 +1,203 @@
+/* rules list and activate ask the daemon; rules check and test read files. */
+#include "ctl/api.h"
+#include "ctl/http.h"
+#include "ctl/options.h"
+#include "ctl/rule_files.h"
+#include "ctl/table.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage_all[] =
+    "usage: rewardctl rules list\n"
+    "       rewardctl rules activate ID@VERSION [--share PERCENT]\n"
+    "       rewardctl rules check [DIR|FILE]\n"
+    "       rewardctl rules test [DIR|FILE]\n"
+    "\n"
+    "list and activate ask the running daemon; check and test read files. Each has --help.\n";
+
+static void put_value(struct rwd_ctl_table *table, const struct cJSON *object, const char *name)
+{
+    struct rwd_buffer cell = {0};
+    rwd_ctl_value_put(&cell, rwd_ctl_member(object, name));
+    rwd_ctl_table_put(table, rwd_buffer_text(&cell));
+    rwd_buffer_finish(&cell);
+}
+
+static void put_version(
+    struct rwd_ctl_table *table, const struct cJSON *rule, const struct cJSON *version)
+{
+    struct rwd_text hash = rwd_text_of(rwd_ctl_string(version, "content_hash"));
+    hash.size = hash.size > 12 ? 12 : hash.size;
+    put_value(table, rule, "rule_id");
+    put_value(table, version, "version");
+    put_value(table, version, "state");
+    put_value(table, version, "share");
+    put_value(table, version, "since");
+    rwd_ctl_table_put(table, hash);
+    put_value(table, version, "file");
+}
+
+/* Files that did not load: the daemon goes on with what it has and says why here. */
+static void print_load_errors(const struct cJSON *errors)
+{
+    const struct cJSON *item = NULL;
+    cJSON_ArrayForEach(item, errors)
+    {
+        struct rwd_buffer plain = {0};
+        rwd_ctl_put_plain(&plain, rwd_text_of(rwd_ctl_string(item, "file")));
+        rwd_buffer_put_string(&plain, " is not loaded: ");
+        rwd_ctl_put_plain(&plain, rwd_text_of(rwd_ctl_string(item, "error")));
+        (void)printf("%s\n", rwd_buffer_c_string(&plain));
+        rwd_buffer_finish(&plain);
+    }
+}
+
+static int list(struct rwd_ctl *ctl, int argc, char **argv)
+{
+    static const char usage[] =
+        "usage: rewardctl rules list\n"
+        "\n"
+        "Lists every version of every rule that the daemon knows, the state it is in and since\n"
+        "when, and the files that did not load, with the reason.\n";
+    static const char *const headings[] = {
+        "RULE", "VERSION", "STATE", "SHARE", "SINCE", "HASH", "FILE"};
+    struct rwd_ctl_line line = {.usage = usage};
+    int code = rwd_ctl_options(argc, argv, &line);
+    if (code != RWD_CTL_GO_ON) {
+        return code;
+    }
+    struct cJSON *answer = NULL;
+    code = rwd_ctl_api_call(ctl, "/v1/rules", NULL, &answer, NULL);
+    if (code != RWD_CTL_OK) {
+        return code;
+    }
+    struct rwd_ctl_table *table =
+        rwd_ctl_table_create(headings, sizeof headings / sizeof headings[0]);
+    const struct cJSON *rule = NULL;
+    const struct cJSON *version = NULL;
+    cJSON_ArrayForEach(rule, rwd_ctl_member(answer, "items"))
+    {
+        cJSON_ArrayForEach(version, rwd_ctl_member(rule, "versions"))
+        {
+            put_version(table, rule, version);
+        }
+    }
+    struct rwd_buffer text = {0};
+    rwd_ctl_table_write(table, &text);
+    (void)fwrite(text.data, 1, text.size, stdout);
+    print_load_errors(rwd_ctl_member(answer, "errors"));
+    rwd_buffer_finish(&text);
+    rwd_ctl_table_destroy(table);
+    rwd_ctl_api_free(answer);
+    return RWD_CTL_OK;
+}
+
+/* What is in force is what the daemon answers, not what it was asked for. */
+static int print_activated(
+    const struct cJSON *version, const char *rule_id, const char *wanted, uint64_t share)
+{
+    struct rwd_buffer state = {0};
+    struct rwd_buffer given = {0};
+    int code = RWD_CTL_OK;
+    rwd_ctl_put_plain(&state, rwd_text_of(rwd_ctl_string(version, "state")));
+    rwd_ctl_value_put(&given, rwd_ctl_member(version, "share"));
+    uint64_t given_share = 0;
+    (void)printf("%s %s is %s for %s %% of players\n", rule_id, wanted, rwd_buffer_c_string(&state),
+        rwd_buffer_c_string(&given));
+    if (!rwd_text_to_u64(rwd_buffer_text(&given), &given_share) || given_share != share) {
+        code = rwd_ctl_fail(RWD_CTL_FAILED,
+            "that is not the share of %u %% that was asked for: this daemon cannot do it",
+            (unsigned)share);
+    }
+    rwd_buffer_finish(&given);
+    rwd_buffer_finish(&state);
+    return code;
+}
+
+static int activate(struct rwd_ctl *ctl, int argc, char **argv)
+{
+    static const char usage[] = "usage: rewardctl rules activate ID@VERSION [--share PERCENT]\n"
+                                "\n"
+                                "Puts a loaded version of a rule in force, for all players or for "
+                                "a share of them; the one\n"
+                                "before it retires. It switches between two batches, and no event "
+                                "is lost or judged twice.\n";
+    struct rwd_ctl_option options[] = {{.name = "share"}};
+    struct rwd_ctl_line line = {.usage = usage,
+        .options = options,
+        .option_count = 1,
+        .word_count_min = 1,
+        .word_count_max = 1};
+    int code = rwd_ctl_options(argc, argv, &line);
+    if (code != RWD_CTL_GO_ON) {
+        return code;
+    }
+    uint64_t share = 100;
+    if (options[0].value != NULL &&
+        (!rwd_text_to_u64(rwd_text_of(options[0].value), &share) || share < 1 || share > 100)) {
+        return rwd_ctl_fail(RWD_CTL_USAGE, "--share %s: from 1 to 100", options[0].value);
+    }
+    char *at = strrchr(line.words[0], '@');
+    if (at == NULL || at == line.words[0] || at[1] == '\0') {
+        return rwd_ctl_fail(
+            RWD_CTL_USAGE, "%s: write it as ID@VERSION, as in points_winmult@2.0.0", line.words[0]);
+    }
+    *at = '\0';
+    struct rwd_buffer path = {0};
+    struct rwd_buffer body = {0};
+    struct cJSON *answer = NULL;
+    rwd_buffer_put_string(&path, "/v1/rules/");
+    rwd_ctl_url_put(&path, line.words[0]);
+    rwd_buffer_put_string(&path, "/versions/");
+    rwd_ctl_url_put(&path, at + 1);
+    rwd_buffer_put_string(&path, "/activate");
+    rwd_buffer_put_format(&body, "{\"share\":%u}", (unsigned)share);
+    code = rwd_ctl_api_call(
+        ctl, rwd_buffer_c_string(&path), rwd_buffer_c_string(&body), &answer, NULL);
+    if (code == RWD_CTL_OK) {
+        code = print_activated(answer, line.words[0], at + 1, share);
+    }
+    rwd_ctl_api_free(answer);
+    rwd_buffer_finish(&path);
+    rwd_buffer_finish(&body);
+    return code;
+}
+
+static int check(struct rwd_ctl *ctl, int argc, char **argv, bool verbose)
+{
+    static const char usage[] =
+        "usage: rewardctl rules check [DIR|FILE]\n"
+        "       rewardctl rules test [DIR|FILE]\n"
+        "\n"
+        "Loads rule files as the daemon would, in the same sandbox, and runs the tests beside "
+        "them\n"
+        "(<version>_test.lua) through the real decide and apply. check tells what is wrong, test\n"
+        "tells of every test. DIR: default rules.dir of engine.conf. Exit code 1 when a rule does\n"
+        "not load or a test fails. The last line counts: N passed, N failed.\n";
+    struct rwd_ctl_line line = {.usage = usage, .word_count_max = 1};
+    int code = rwd_ctl_options(argc, argv, &line);
+    if (code != RWD_CTL_GO_ON) {
+        return code;
+    }
+    return rwd_rule_files_check(
+        ctl, line.word_count > 0 ? line.words[0] : ctl->config->rules_dir, verbose);
+}
+
+int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    if (strcmp(what, "list") == 0) {
+        return list(ctl, argc - 1, argv + 1);
+    }
+    if (strcmp(what, "activate") == 0) {
+        return activate(ctl, argc - 1, argv + 1);
+    }
+    if (strcmp(what, "check") == 0 || strcmp(what, "test") == 0) {
+        return check(ctl, argc - 1, argv + 1, strcmp(what, "test") == 0);
+    }
+    bool asked = strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0;
+    (void)fputs(usage_all, asked ? stdout : stderr);
+    return asked ? RWD_CTL_OK : RWD_CTL_USAGE;
+}
