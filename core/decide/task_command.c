@@ -36,7 +36,12 @@ static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_poo
         /* A request that may have reached the partner is held rather than denied: it may be paid.
          */
         rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);
-        change->status = RWD_TASK_HELD;
+        if (change->status != RWD_TASK_HELD) {
+            /* Refused, or past its time: a tick will expire it in due course. */
+            change->status = RWD_TASK_HELD;
+            change->reason = reason;
+            change->next_attempt_ms = task->created_ms + gates->hold_expires_ms;
+        }
     } else {
         change->status = RWD_TASK_DENIED;
         change->reason = reason;
