@@ -189,10 +189,11 @@ enum rwd_status rwd_decide_task(const struct rwd_gates *gates, struct rwd_pools 
 {
     *decision = (struct rwd_decision){.now_ms = now_ms};
     const struct rwd_task *task = rwd_player_task_find(player, command->id);
-    bool open = task != NULL && !rwd_task_status_settled(task->status);
     if (command->kind == RWD_TASK_REPROCESS) {
-        return open ? not_allowed(task, command, error)
-                    : reprocess(pools, command, now_ms, arena, decision, error);
+        /* What the asker saw may be old: what the player knows counts. */
+        bool failed = task == NULL || task->status == RWD_TASK_FAILED;
+        return failed ? reprocess(pools, command, now_ms, arena, decision, error)
+                      : not_allowed(task, command, error);
     }
     if (task == NULL) {
         char id[RWD_TASK_ID_TEXT_SIZE];

@@ -189,8 +189,7 @@ static void geo_list(void **state)
         struct rwd_profile profile = {0};
         int64_t until_ms = -1;
         (void)snprintf(profile.geo, sizeof profile.geo, "%s", rows[i].geo);
-        assert_int_equal(
-            rwd_gate_player(&gates, &profile, 0, true, 1, &until_ms), rows[i].reason);
+        assert_int_equal(rwd_gate_player(&gates, &profile, 0, true, 1, &until_ms), rows[i].reason);
         assert_int_equal(
             rwd_gate_player(&gates, &profile, 0, false, 1, &until_ms), RWD_REASON_NONE);
         assert_int_equal(until_ms, 0);
