@@ -275,7 +275,8 @@ static enum rwd_status decide_rule(
         .points_context = making,
         .seed = making->seed,
         .arena = making->arena};
-    struct rwd_error error = {0};
+    struct rwd_error error;
+    error.text[0] = '\0'; /* not all 512 bytes: that was 4 % of deciding with 200 rules */
     struct rwd_reward reward = {0};
     bool granted = false;
     enum rwd_status status = call_rule(rule, rwd_ruleset_sandbox(ruleset, entry->index), &call,
