@@ -75,7 +75,8 @@ static bool window_value(const struct rwd_player_aggregate *aggregate,
         return aggregate->has_value;
     }
     uint32_t to = rwd_window_bucket(window, event_ms);
-    uint32_t from = window == RWD_WINDOW_WEEK ? to - (WEEK_DAYS - 1) : to;
+    uint32_t reach = window == RWD_WINDOW_WEEK ? WEEK_DAYS - 1 : 0;
+    uint32_t from = to > reach ? to - reach : 0;
     bool found = false;
     for (uint32_t i = aggregate->series.count; i > 0; i--) {
         const struct rwd_series_point *point = &aggregate->series.points[i - 1];

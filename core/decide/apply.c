@@ -74,16 +74,17 @@ static void account(struct rwd_pools *pools, const struct rwd_task *task, enum r
     }
 }
 
-/* A failed task that starts anew may still be here, or come back whole. */
+/* A failed task that starts anew may still be here, or come back whole. Either way it stands last:
+ * the order must not tell whether a checkpoint came by between. */
 static void add_task(struct rwd_player *player, const struct rwd_task *task)
 {
+    uint8_t budget_known = RWD_BUDGET_NOTHING;
     struct rwd_task *known = rwd_player_task_find(player, task->id);
     if (known != NULL) {
-        uint8_t budget_known = known->budget_known;
-        *known = *task;
-        known->dirty = true;
-        known->budget_known = budget_known;
-        return;
+        budget_known = known->budget_known;
+        player->task_count--;
+        memmove(
+            known, known + 1, (size_t)(player->tasks + player->task_count - known) * sizeof *known);
     }
     size_t capacity = player->task_capacity;
     player->tasks =
@@ -92,7 +93,7 @@ static void add_task(struct rwd_player *player, const struct rwd_task *task)
     struct rwd_task *added = &player->tasks[player->task_count++];
     *added = *task;
     added->dirty = true;
-    added->budget_known = RWD_BUDGET_NOTHING;
+    added->budget_known = budget_known;
 }
 
 static void apply_change(struct rwd_player *player, const struct rwd_task_change *change,

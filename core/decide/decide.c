@@ -92,16 +92,19 @@ static enum rwd_status add_task(struct making *making, const struct rwd_rule *ru
 {
     struct rwd_decision *decision = making->decision;
     const struct rwd_event *event = making->event;
-    decision->tasks = room(making->arena, decision->tasks, decision->task_count,
+    /* What is there already stays reachable: undo has to give its money back. */
+    struct rwd_task *tasks = room(making->arena, decision->tasks, decision->task_count,
         &making->task_capacity, sizeof decision->tasks[0]);
-    if (decision->tasks == NULL) {
+    if (tasks == NULL) {
         return RWD_LIMIT;
     }
+    decision->tasks = tasks;
     struct rwd_text rule_id = rwd_text_of(rule->id);
     struct rwd_task *task = &decision->tasks[decision->task_count];
     *task = (struct rwd_task){
-        .id = at > 0 ? rwd_task_id_of_milestone(rule_id, event->user_id, at)
-                     : rwd_task_id_of_event(rule_id, event->user_id, event->event_id),
+        .id = at > 0
+                  ? rwd_task_id_of_milestone(rule_id, event->user_id, at)
+                  : rwd_task_id_of_event(rule_id, event->user_id, event->event_id, event->time_ms),
         .rule_no = rule->rule_no,
         .version_no = rule->version_no,
         .threshold = at,
@@ -152,7 +155,12 @@ static enum rwd_status read_aggregates(const struct making *making, const struct
         bool has_update = false;
         rwd_aggregate_read(&rule->aggregates[i], making->event, known,
             &effect->updates[effect->update_count], &has_update, &values[i]);
-        effect->update_count += has_update;
+        /* Two names for the same line are one aggregate, and it takes the event once. */
+        bool twice = false;
+        for (size_t other = 0; other < effect->update_count; other++) {
+            twice |= effect->updates[other].key == rule->aggregates[i].key;
+        }
+        effect->update_count += has_update && !twice;
     }
     return RWD_OK;
 }
@@ -314,7 +322,7 @@ static enum rwd_status review_holds(struct making *making)
         if (decision->changes == NULL) {
             return RWD_LIMIT;
         }
-        rwd_gate_release(making->facts->gates, task, reason, until_ms, now_ms,
+        rwd_gate_release(making->facts->gates, making->facts->pools, task, reason, until_ms, now_ms,
             &decision->changes[decision->change_count++]);
     }
     return RWD_OK;

@@ -89,6 +89,13 @@ static const struct rwd_price_config *find_price(
     return found;
 }
 
+static bool is_large(const struct rwd_gates *gates, struct rwd_money cost)
+{
+    int64_t large_minor = 0;
+    return rwd_money_parse(gates->large_reward, cost.currency, &large_minor) == RWD_OK &&
+           cost.minor >= large_minor;
+}
+
 enum rwd_task_reason rwd_gate_price(const struct rwd_gates *gates,
     const struct rwd_pool_terms *terms, struct rwd_reward *reward, bool *large)
 {
@@ -119,9 +126,7 @@ enum rwd_task_reason rwd_gate_price(const struct rwd_gates *gates,
     if (!rwd_currency_equal(reward->cost.currency, terms->currency)) {
         return RWD_REASON_BUDGET_CURRENCY;
     }
-    int64_t large_minor = 0;
-    *large = rwd_money_parse(gates->large_reward, terms->currency, &large_minor) == RWD_OK &&
-             reward->cost.minor >= large_minor;
+    *large = is_large(gates, reward->cost);
     return RWD_REASON_NONE;
 }
 
@@ -144,12 +149,25 @@ static int64_t look_again_ms(const struct rwd_gates *gates, int64_t created_ms, 
     return until_ms > 0 && until_ms < expires_ms ? until_ms : expires_ms;
 }
 
-void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_task *task,
-    enum rwd_task_reason reason, int64_t until_ms, int64_t now_ms, struct rwd_task_change *change)
+/* Its money is reserved already, so it is part of the sum that is compared. */
+static bool wants_review(
+    const struct rwd_gates *gates, const struct rwd_pools *pools, const struct rwd_task *task)
+{
+    struct rwd_pool_sums sums = rwd_pool_read(pools, task->pool_no, task->pool_period);
+    return task->pool_no != 0 && is_large(gates, task->reward.cost) &&
+           sums.reserved_minor + sums.spent_minor > sums.soft_cap_minor;
+}
+
+void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_pools *pools,
+    const struct rwd_task *task, enum rwd_task_reason reason, int64_t until_ms, int64_t now_ms,
+    struct rwd_task_change *change)
 {
     *change = rwd_task_change_of(task);
     change->reason = reason;
-    if (reason == RWD_REASON_NONE) {
+    if (reason == RWD_REASON_NONE && wants_review(gates, pools, task)) {
+        change->reason = RWD_REASON_BUDGET_REVIEW;
+        change->next_attempt_ms = look_again_ms(gates, task->created_ms, 0);
+    } else if (reason == RWD_REASON_NONE) {
         change->status = RWD_TASK_PENDING;
         change->next_attempt_ms = now_ms;
     } else if (!rwd_gate_lifts(reason)) {
@@ -204,7 +222,9 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
         rule->rg || costs
             ? rwd_gate_player(gates, profile, task->kyc_min_level, costs, now_ms, &until_ms)
             : RWD_REASON_NONE;
-    if (reason == RWD_REASON_NONE && !rule_allows_geo(rule, profile->geo)) {
+    /* The rule's own list is not at hand when a hold goes, so a hold does not stand before it. */
+    if ((reason == RWD_REASON_NONE || rwd_gate_lifts(reason)) &&
+        !rule_allows_geo(rule, profile->geo)) {
         reason = profile->geo[0] != '\0' ? RWD_REASON_GEO_NOT_ALLOWED : RWD_REASON_GEO_UNKNOWN;
     }
     if (reason != RWD_REASON_NONE && !rwd_gate_lifts(reason)) {

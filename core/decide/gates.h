@@ -46,10 +46,12 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
     const struct rwd_rule *rule, const struct rwd_profile *profile, int64_t event_ms,
     int64_t now_ms, struct rwd_task *task);
 
-/* The change of a held task whose gates were asked again: free -> pending, another lifting cause ->
- * held for it, a refusing one -> denied, past its time -> expired. */
-void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_task *task,
-    enum rwd_task_reason reason, int64_t until_ms, int64_t now_ms, struct rwd_task_change *change);
+/* The change of a held task whose gates were asked again: free -> pending, or held for review where
+ * it is large and its pool above the soft cap; another lifting cause -> held for it, a refusing one
+ * -> denied, past its time -> expired. */
+void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_pools *pools,
+    const struct rwd_task *task, enum rwd_task_reason reason, int64_t until_ms, int64_t now_ms,
+    struct rwd_task_change *change);
 
 /* A change that leaves the task as it is, to be altered. */
 struct rwd_task_change rwd_task_change_of(const struct rwd_task *task);

@@ -61,37 +61,64 @@ static bool take_kyc(const struct rwd_event *event, struct rwd_profile *profile)
     return true;
 }
 
+/* Each exclusion goes by its own news and by what was lifted later: one that comes late must not be
+ * lost because another kind's news came before it. */
+static void lift(int64_t lifted_ms, int64_t since_ms, int64_t *until_ms)
+{
+    if (since_ms <= lifted_ms) {
+        *until_ms = 0;
+    }
+}
+
+static bool take_lifted(int64_t time_ms, struct rwd_profile *profile)
+{
+    if (time_ms < profile->lifted_ms) {
+        return false;
+    }
+    profile->lifted_ms = time_ms;
+    lift(time_ms, profile->self_excluded_ms, &profile->self_excluded_until_ms);
+    lift(time_ms, profile->cool_off_ms, &profile->cool_off_until_ms);
+    lift(time_ms, profile->deposit_limit_ms, &profile->deposit_limit_until_ms);
+    return true;
+}
+
 static bool take_rg(const struct rwd_event *event, struct rwd_profile *profile)
 {
     const struct rwd_json_node *type =
         rwd_json_member(&event->json, event->payload, RWD_TEXT("type"));
     const struct rwd_json_node *until =
         rwd_json_member(&event->json, event->payload, RWD_TEXT("until"));
-    if (event->time_ms < profile->rg_ms || type == NULL || type->type != RWD_JSON_STRING) {
+    if (type == NULL || type->type != RWD_JSON_STRING) {
         return false;
     }
+    struct rwd_text name = rwd_json_text(type);
+    if (rwd_text_is(name, "lifted")) {
+        return take_lifted(event->time_ms, profile);
+    }
+    struct {
+        const char *name;
+        int64_t *since_ms;
+        int64_t *until_ms;
+    } kinds[] = {
+        {"self_exclusion", &profile->self_excluded_ms, &profile->self_excluded_until_ms},
+        {"cool_off", &profile->cool_off_ms, &profile->cool_off_until_ms},
+        {"deposit_limit_reached", &profile->deposit_limit_ms, &profile->deposit_limit_until_ms},
+    };
     int64_t until_ms = INT64_MAX;
     if (until != NULL && until->type == RWD_JSON_STRING &&
         !rwd_time_parse(rwd_json_text(until), &until_ms)) {
         /* A date nobody can read must not end an exclusion. */
         until_ms = INT64_MAX;
     }
-    struct rwd_text name = rwd_json_text(type);
-    if (rwd_text_is(name, "self_exclusion")) {
-        profile->self_excluded_until_ms = until_ms;
-    } else if (rwd_text_is(name, "cool_off")) {
-        profile->cool_off_until_ms = until_ms;
-    } else if (rwd_text_is(name, "deposit_limit_reached")) {
-        profile->deposit_limit_until_ms = until_ms;
-    } else if (rwd_text_is(name, "lifted")) {
-        profile->self_excluded_until_ms = 0;
-        profile->cool_off_until_ms = 0;
-        profile->deposit_limit_until_ms = 0;
-    } else {
-        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (rwd_text_is(name, kinds[i].name) && event->time_ms >= *kinds[i].since_ms &&
+            event->time_ms >= profile->lifted_ms) {
+            *kinds[i].since_ms = event->time_ms;
+            *kinds[i].until_ms = until_ms;
+            return true;
+        }
     }
-    profile->rg_ms = event->time_ms;
-    return true;
+    return false;
 }
 
 /* The common case, without a copy: a plain event of a player whose user block says nothing new. */

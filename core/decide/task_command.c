@@ -21,8 +21,9 @@ static enum rwd_status not_allowed(
 
 /* The gates once more: what changed since the decision counts. A person's approval lifts a review,
  * never RG or KYC. */
-static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_player *player,
-    const struct rwd_task *task, int64_t now_ms, struct rwd_task_change *change)
+static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_pools *pools,
+    const struct rwd_player *player, const struct rwd_task *task, int64_t now_ms,
+    struct rwd_task_change *change)
 {
     int64_t until_ms = 0;
     enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task->kyc_min_level,
@@ -34,8 +35,13 @@ static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_pla
     } else if (rwd_gate_lifts(reason) || task->status == RWD_TASK_DISPATCHING) {
         /* A request that may have reached the partner is held rather than denied: it may be paid.
          */
-        rwd_gate_release(gates, task, reason, until_ms, now_ms, change);
-        change->status = RWD_TASK_HELD;
+        rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);
+        if (change->status != RWD_TASK_HELD) {
+            /* Refused, or past its time: a tick will expire it in due course. */
+            change->status = RWD_TASK_HELD;
+            change->reason = reason;
+            change->next_attempt_ms = task->created_ms + gates->hold_expires_ms;
+        }
     } else {
         change->status = RWD_TASK_DENIED;
         change->reason = reason;
@@ -81,8 +87,9 @@ static enum rwd_status result(const struct rwd_gates *gates, const struct rwd_ta
     return RWD_OK;
 }
 
-static enum rwd_status tick(const struct rwd_gates *gates, const struct rwd_player *player,
-    const struct rwd_task *task, int64_t now_ms, struct rwd_task_change *change)
+static enum rwd_status tick(const struct rwd_gates *gates, const struct rwd_pools *pools,
+    const struct rwd_player *player, const struct rwd_task *task, int64_t now_ms,
+    struct rwd_task_change *change)
 {
     if (now_ms >= task->created_ms + gates->hold_expires_ms) {
         change->status = RWD_TASK_EXPIRED;
@@ -97,12 +104,12 @@ static enum rwd_status tick(const struct rwd_gates *gates, const struct rwd_play
     int64_t until_ms = 0;
     enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task->kyc_min_level,
         task->reward.cost.minor > 0, now_ms, &until_ms);
-    rwd_gate_release(gates, task, reason, until_ms, now_ms, change);
+    rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);
     return RWD_OK;
 }
 
 /* By the command, from the statuses it may come upon. */
-static enum rwd_status change_of(const struct rwd_gates *gates,
+static enum rwd_status change_of(const struct rwd_gates *gates, const struct rwd_pools *pools,
     const struct rwd_task_command *command, const struct rwd_player *player,
     const struct rwd_task *task, int64_t now_ms, struct rwd_task_change *change,
     struct rwd_error *error)
@@ -111,7 +118,7 @@ static enum rwd_status change_of(const struct rwd_gates *gates,
     switch (command->kind) {
     case RWD_TASK_CLAIM:
         if (task->status == RWD_TASK_PENDING || task->status == RWD_TASK_DISPATCHING) {
-            return claim(gates, player, task, now_ms, change);
+            return claim(gates, pools, player, task, now_ms, change);
         }
         break;
     case RWD_TASK_SUCCESS:
@@ -140,7 +147,7 @@ static enum rwd_status change_of(const struct rwd_gates *gates,
     case RWD_TASK_TICK:
         if (task->status == RWD_TASK_HELD && task->next_attempt_ms > 0 &&
             task->next_attempt_ms <= now_ms) {
-            return tick(gates, player, task, now_ms, change);
+            return tick(gates, pools, player, task, now_ms, change);
         }
         break;
     case RWD_TASK_REPROCESS:
@@ -182,10 +189,11 @@ enum rwd_status rwd_decide_task(const struct rwd_gates *gates, struct rwd_pools 
 {
     *decision = (struct rwd_decision){.now_ms = now_ms};
     const struct rwd_task *task = rwd_player_task_find(player, command->id);
-    bool open = task != NULL && !rwd_task_status_settled(task->status);
     if (command->kind == RWD_TASK_REPROCESS) {
-        return open ? not_allowed(task, command, error)
-                    : reprocess(pools, command, now_ms, arena, decision, error);
+        /* What the asker saw may be old: what the player knows counts. */
+        bool failed = task == NULL || task->status == RWD_TASK_FAILED;
+        return failed ? reprocess(pools, command, now_ms, arena, decision, error)
+                      : not_allowed(task, command, error);
     }
     if (task == NULL) {
         char id[RWD_TASK_ID_TEXT_SIZE];
@@ -197,7 +205,7 @@ enum rwd_status rwd_decide_task(const struct rwd_gates *gates, struct rwd_pools 
         return RWD_LIMIT;
     }
     *change = rwd_task_change_of(task);
-    enum rwd_status status = change_of(gates, command, player, task, now_ms, change, error);
+    enum rwd_status status = change_of(gates, pools, command, player, task, now_ms, change, error);
     if (status == RWD_OK) {
         decision->changes = change;
         decision->change_count = 1;

@@ -88,16 +88,27 @@ static const struct option options[] = {
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0], SECTION_OPTION_COUNT_MAX = 16 };
 
-/* libConfuse reports through a callback without a context: the loading thread's error goes here. */
+/* libConfuse reports through a callback without a context: the loading thread's error goes here,
+ * and the file's name, which a section met a second time has not got. */
 static _Thread_local struct rwd_error *parse_error;
+static _Thread_local const char *parse_path;
 
 static void report(cfg_t *cfg, const char *format, va_list arguments)
 {
     char text[RWD_ERROR_TEXT_SIZE_MAX / 2];
     (void)vsnprintf(text, sizeof text, format, arguments);
-    (void)rwd_fail(parse_error, RWD_INVALID, "%s:%d: %s",
-        cfg != NULL && cfg->filename != NULL ? cfg->filename : "engine.conf",
-        cfg != NULL ? cfg->line : 0, text);
+    (void)rwd_fail(
+        parse_error, RWD_INVALID, "%s:%d: %s", parse_path, cfg != NULL ? cfg->line : 0, text);
+}
+
+/* Puts file and line before what error says of a section. */
+static enum rwd_status place(const cfg_t *section, enum rwd_status status, struct rwd_error *error)
+{
+    if (status == RWD_OK || error == NULL) {
+        return status;
+    }
+    const struct rwd_error said = *error;
+    return rwd_fail(error, status, "%s:%d: %s", parse_path, section->line, said.text);
 }
 
 static const struct option *find_option(const char *section, const char *name)
@@ -348,11 +359,15 @@ static enum rwd_status read_budget(
             "budget \"%s\": currency must be an ISO 4217 code and hard_cap a decimal string", name);
     }
     /* Spec 5: the soft cap defaults to 90 %. */
-    terms->soft_cap_minor = terms->hard_cap_minor / 10 * 9;
+    terms->soft_cap_minor = terms->hard_cap_minor / 10 * 9 + terms->hard_cap_minor % 10 * 9 / 10;
     if (soft_cap[0] != '\0' &&
         rwd_money_parse(rwd_text_of(soft_cap), terms->currency, &terms->soft_cap_minor) != RWD_OK) {
         return rwd_fail(
             error, RWD_INVALID, "budget \"%s\": soft_cap must be a decimal string", name);
+    }
+    if (terms->soft_cap_minor < 0 || terms->soft_cap_minor > terms->hard_cap_minor) {
+        return rwd_fail(
+            error, RWD_INVALID, "budget \"%s\": caps must be 0 <= soft_cap <= hard_cap", name);
     }
     if (rwd_pool_period_parse(rwd_text_of(cfg_getstr(section, "period")), &terms->period) !=
         RWD_OK) {
@@ -367,18 +382,21 @@ static enum rwd_status read_repeated(struct rwd_config *config, cfg_t *cfg, stru
     enum rwd_status status = RWD_OK;
     config->endpoints = rwd_new((cfg_size(cfg, "endpoint") + 1) * sizeof config->endpoints[0]);
     for (unsigned i = 0; status == RWD_OK && i < cfg_size(cfg, "endpoint"); i++) {
-        status = read_endpoint(
-            cfg_getnsec(cfg, "endpoint", i), &config->endpoints[config->endpoint_count++], error);
+        cfg_t *section = cfg_getnsec(cfg, "endpoint", i);
+        status = place(section,
+            read_endpoint(section, &config->endpoints[config->endpoint_count++], error), error);
     }
     config->prices = rwd_new((cfg_size(cfg, "price") + 1) * sizeof config->prices[0]);
     for (unsigned i = 0; status == RWD_OK && i < cfg_size(cfg, "price"); i++) {
-        status =
-            read_price(cfg_getnsec(cfg, "price", i), &config->prices[config->price_count++], error);
+        cfg_t *section = cfg_getnsec(cfg, "price", i);
+        status = place(
+            section, read_price(section, &config->prices[config->price_count++], error), error);
     }
     config->budgets = rwd_new((cfg_size(cfg, "budget") + 1) * sizeof config->budgets[0]);
     for (unsigned i = 0; status == RWD_OK && i < cfg_size(cfg, "budget"); i++) {
-        status = read_budget(
-            cfg_getnsec(cfg, "budget", i), &config->budgets[config->budget_count++], error);
+        cfg_t *section = cfg_getnsec(cfg, "budget", i);
+        status = place(
+            section, read_budget(section, &config->budgets[config->budget_count++], error), error);
     }
     return status;
 }
@@ -425,8 +443,10 @@ enum rwd_status rwd_config_load(const char *path, const char *const *overrides,
     }
     struct rwd_config *loaded = rwd_new(sizeof *loaded);
     parse_error = error;
+    parse_path = path;
     enum rwd_status status = read_file(loaded, cfg, path, error);
     parse_error = NULL;
+    parse_path = NULL;
     cfg_free(cfg);
     rwd_free(grammar);
     for (size_t i = 0; status == RWD_OK && i < override_count; i++) {

@@ -93,14 +93,16 @@ static void encode_effect(const struct rwd_rule_effect *effect, struct rwd_buffe
     }
 }
 
-/* NULL with wire->failed where the arena is full: the caller tells the two apart by wire->at. */
+/* NULL where the arena is full: the wire then fails without a place, which tells it from damage. */
 static void *room(struct rwd_wire *wire, struct rwd_arena *arena, size_t count, size_t size)
 {
     if (count == 0 || wire->failed) {
         return NULL;
     }
     void *memory = rwd_arena_alloc(arena, count * size);
-    wire->failed |= memory == NULL;
+    if (memory == NULL) {
+        *wire = (struct rwd_wire){.failed = true};
+    }
     return memory;
 }
 
@@ -245,6 +247,9 @@ enum rwd_status rwd_decision_decode(
         decision->profile = profile;
     }
     decode_lists(&wire, arena, decision);
+    if (wire.failed && wire.at == NULL) {
+        return RWD_LIMIT;
+    }
     return rwd_wire_done(&wire) ? RWD_OK : RWD_CORRUPT;
 }
 

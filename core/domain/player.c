@@ -157,7 +157,10 @@ void rwd_profile__encode(const struct rwd_profile *profile, struct rwd_buffer *o
         rwd_wire_put_text(out, rwd_text_of(profile->segments[i]));
     }
     rwd_wire_put_signed(out, profile->kyc_ms);
-    rwd_wire_put_signed(out, profile->rg_ms);
+    rwd_wire_put_signed(out, profile->self_excluded_ms);
+    rwd_wire_put_signed(out, profile->cool_off_ms);
+    rwd_wire_put_signed(out, profile->deposit_limit_ms);
+    rwd_wire_put_signed(out, profile->lifted_ms);
 }
 
 void rwd_profile__decode(struct rwd_wire *wire, struct rwd_profile *profile)
@@ -178,7 +181,10 @@ void rwd_profile__decode(struct rwd_wire *wire, struct rwd_profile *profile)
         rwd_wire__string(wire, profile->segments[i], sizeof profile->segments[i]);
     }
     profile->kyc_ms = rwd_wire_signed(wire);
-    profile->rg_ms = rwd_wire_signed(wire);
+    profile->self_excluded_ms = rwd_wire_signed(wire);
+    profile->cool_off_ms = rwd_wire_signed(wire);
+    profile->deposit_limit_ms = rwd_wire_signed(wire);
+    profile->lifted_ms = rwd_wire_signed(wire);
 }
 
 static void encode_aggregate(const struct rwd_player_aggregate *aggregate, struct rwd_buffer *out)

@@ -45,7 +45,10 @@ struct rwd_profile {
     /* Event times of the news above: an event that comes late must not undo a newer one. Geo,
      * platform, payer and segments are those of the player's newest event. */
     int64_t kyc_ms;
-    int64_t rg_ms;
+    int64_t self_excluded_ms;
+    int64_t cool_off_ms;
+    int64_t deposit_limit_ms;
+    int64_t lifted_ms;
 };
 
 /* Values by time bucket (minutes, hours or days since 1970), ascending. */

@@ -17,9 +17,9 @@ enum {
 
 static uint64_t entry_of(uint64_t fingerprint, uint32_t hour)
 {
-    uint64_t entry = (fingerprint & ~(uint64_t)HOUR_MASK) | (hour & HOUR_MASK);
-    /* All zero means free. */
-    return entry != 0 ? entry : (uint64_t)1 << 8;
+    uint64_t bits = fingerprint & ~(uint64_t)HOUR_MASK;
+    /* All zero means free, at any hour. */
+    return (bits != 0 ? bits : (uint64_t)1 << 8) | (hour & HOUR_MASK);
 }
 
 static uint64_t mark_of(uint64_t fingerprint)
@@ -123,11 +123,12 @@ static bool insert(struct rwd_seen *seen, uint64_t entry)
         rebuild(seen, seen->newest_hour);
     }
     uint32_t slot = slot_of(seen, entry | HOUR_MASK);
-    if (seen->slots[slot] != 0) {
+    if (seen->slots[slot] != 0 &&
+        within_window(seen->slots[slot], seen->newest_hour, seen->newest_hour)) {
         return false;
     }
+    seen->count += seen->slots[slot] == 0;
     seen->slots[slot] = entry;
-    seen->count++;
     return true;
 }
 
@@ -156,7 +157,13 @@ static void spill(struct rwd_seen *seen, uint64_t sequence)
 bool rwd_player_has_seen(const struct rwd_player *player, uint64_t event_fingerprint)
 {
     const struct rwd_seen *seen = player->seen;
-    return seen != NULL && seen->slots[slot_of(seen, mark_of(event_fingerprint))] != 0;
+    if (seen == NULL) {
+        return false;
+    }
+    /* What is too old may lie here until the next rebuild, but not in a player that was stored and
+     * loaded: the answer must not tell the two apart. */
+    uint64_t entry = seen->slots[slot_of(seen, mark_of(event_fingerprint))];
+    return entry != 0 && within_window(entry, seen->newest_hour, seen->newest_hour);
 }
 
 void rwd_player_saw(struct rwd_player *player, uint64_t event_fingerprint, int64_t event_ms)

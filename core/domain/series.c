@@ -30,6 +30,7 @@ int64_t *rwd_series_at(struct rwd_series *series, uint32_t bucket, uint32_t coun
         return &series->points[at].value;
     }
     if (at == 0 && (series->cut || (series->count > 0 && series->count == count_max))) {
+        series->cut = true; /* what finds no place is lost too */
         return NULL;
     }
     if (series->count == count_max) {

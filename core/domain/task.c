@@ -99,13 +99,13 @@ struct rwd_task_id rwd_task_id_of_milestone(
 }
 
 struct rwd_task_id rwd_task_id_of_event(
-    struct rwd_text rule_id, struct rwd_text user_id, struct rwd_text event_id)
+    struct rwd_text rule_id, struct rwd_text user_id, struct rwd_text event_id, int64_t event_ms)
 {
-    char cause[1 + RWD_EVENT_ID_SIZE_MAX];
+    char cause[32 + RWD_EVENT_ID_SIZE_MAX];
+    size_t at = (size_t)snprintf(cause, sizeof cause, "e%lld:", (long long)event_ms);
     size_t size = event_id.size < RWD_EVENT_ID_SIZE_MAX ? event_id.size : RWD_EVENT_ID_SIZE_MAX;
-    cause[0] = 'e';
-    memcpy(cause + 1, event_id.data, size);
-    return task_id(rule_id, user_id, (struct rwd_text){.data = cause, .size = size + 1});
+    memcpy(cause + at, event_id.data, size);
+    return task_id(rule_id, user_id, (struct rwd_text){.data = cause, .size = at + size});
 }
 
 void rwd_task_id_format(struct rwd_task_id id, char out[RWD_TASK_ID_TEXT_SIZE])

@@ -101,12 +101,13 @@ enum rwd_task_budget {
 };
 enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task);
 
-/* First 16 bytes of SHA-256("rewardd.task\0" rule_id "\0" user_id "\0" "m" threshold | "e"
- * event_id). */
+/* First 16 bytes of SHA-256("rewardd.task\0" rule_id "\0" user_id "\0" "m" threshold | "e" event_ms
+ * ":" event_id). The time is part of the cause: an id that comes again when its first event has
+ * left the dedupe window is another event, and must not take the first one's task. */
 struct rwd_task_id rwd_task_id_of_milestone(
     struct rwd_text rule_id, struct rwd_text user_id, uint64_t threshold);
 struct rwd_task_id rwd_task_id_of_event(
-    struct rwd_text rule_id, struct rwd_text user_id, struct rwd_text event_id);
+    struct rwd_text rule_id, struct rwd_text user_id, struct rwd_text event_id, int64_t event_ms);
 void rwd_task_id_format(struct rwd_task_id id, char out[RWD_TASK_ID_TEXT_SIZE]);
 RWD_MUST_USE enum rwd_status rwd_task_id_parse(struct rwd_text text, struct rwd_task_id *id);
 struct rwd_wire;

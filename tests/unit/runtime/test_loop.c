@@ -1,4 +1,4 @@
-/* runtime/loop: timers, watches, turn ends and late frees. Lives here until runtime/ has tests. */
+/* runtime/loop: timers, watches, turn ends and late frees. */
 #include "base/memory.h"
 #include "runtime/loop.h"
 

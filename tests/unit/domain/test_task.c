@@ -1,0 +1,226 @@
+/* Ids that never change, the table of statuses, and what a task means to its pool. */
+#include "domain/task.h"
+
+#include "../chance.h"
+#include "base/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void assert_id(struct rwd_task_id id, const char *expected)
+{
+    char text[RWD_TASK_ID_TEXT_SIZE];
+    struct rwd_task_id parsed;
+    rwd_task_id_format(id, text);
+    assert_string_equal(text, expected);
+    assert_int_equal(rwd_task_id_parse(rwd_text_of(text), &parsed), RWD_OK);
+    assert_true(rwd_task_id_equal(parsed, id));
+}
+
+/* Made with Python's hashlib: an id that changes is a second payout. */
+static void ids_are_the_known_ones(void **state)
+{
+    (void)state;
+    char longest[RWD_EVENT_ID_SIZE_MAX + 1];
+    memset(longest, 'x', RWD_EVENT_ID_SIZE_MAX);
+    longest[RWD_EVENT_ID_SIZE_MAX] = '\0';
+    assert_id(rwd_task_id_of_milestone(RWD_TEXT("points_winmult"), RWD_TEXT("u_123"), 100),
+        "rt_9d57212287eca3b950b854ae09d7017b");
+    assert_id(
+        rwd_task_id_of_milestone(RWD_TEXT("points_winmult"), RWD_TEXT("u_123"), 1000000000000),
+        "rt_e6220e01c1ac91607942ce8ecb02e10e");
+    assert_id(rwd_task_id_of_milestone(RWD_TEXT("r"), RWD_TEXT("u"), UINT64_MAX),
+        "rt_4604d142243c23058403ca248fd374a6");
+    assert_id(rwd_task_id_of_event(RWD_TEXT("login_streak"), RWD_TEXT("\xc3\xbc_1"),
+                  RWD_TEXT("d9e8-5c2"), 1763208000000),
+        "rt_bec5c522a569a38981657fae3fb7db9a");
+    assert_id(rwd_task_id_of_event(RWD_TEXT("r"), RWD_TEXT("u"), rwd_text_of(longest), 0),
+        "rt_3267a36e108e630c423760ba85fae03b");
+}
+
+/* No two causes share an id, however their parts run together. */
+static void causes_do_not_run_together(void **state)
+{
+    (void)state;
+    const struct rwd_task_id ids[] = {
+        rwd_task_id_of_milestone(RWD_TEXT("ab"), RWD_TEXT("c"), 1),
+        rwd_task_id_of_milestone(RWD_TEXT("a"), RWD_TEXT("bc"), 1),
+        rwd_task_id_of_milestone(RWD_TEXT("a"), RWD_TEXT("b"), 1),
+        rwd_task_id_of_milestone(RWD_TEXT("a"), RWD_TEXT("b"), 11),
+        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("1"), 1),
+        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("m1"), 1),
+        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("1"), 11),
+        rwd_task_id_of_event(RWD_TEXT("a"), RWD_TEXT("b"), RWD_TEXT("1:1"), 1),
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        for (size_t j = 0; j < i; j++) {
+            assert_false(rwd_task_id_equal(ids[i], ids[j]));
+        }
+    }
+}
+
+static void text_that_is_no_id_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "rt_", "9d57212287eca3b950b854ae09d7017b",
+        "rt_9d57212287eca3b950b854ae09d7017", "rt_9d57212287eca3b950b854ae09d7017b0",
+        "rt_9D57212287eca3b950b854ae09d7017b", "rt_9d57212287eca3b950b854ae09d7017g",
+        "dl_9d57212287eca3b950b854ae09d7017b", "rt_ 9d57212287eca3b950b854ae09d7017"};
+    struct rwd_task_id id;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(rwd_task_id_parse(rwd_text_of(bad[i]), &id), RWD_INVALID);
+    }
+}
+
+static void every_transition(void **state)
+{
+    (void)state;
+    /* Rows: from; columns: to, in the order of the enum. */
+    static const char *const allowed[RWD_TASK_STATUS_COUNT] = {
+        /*               PHDSFDXC */
+        /* pending     */ ".xx..x.x",
+        /* held        */ "xx...xxx",
+        /* dispatching */ "xxxxx...",
+        /* succeeded   */ "........",
+        /* failed      */ "x......x",
+        /* denied      */ "........",
+        /* expired     */ "........",
+        /* cancelled   */ "........",
+    };
+    for (int from = 0; from < RWD_TASK_STATUS_COUNT; from++) {
+        for (int to = 0; to < RWD_TASK_STATUS_COUNT; to++) {
+            bool expected = allowed[from][to] == 'x';
+            if (rwd_task_status_allowed((enum rwd_task_status)from, (enum rwd_task_status)to) !=
+                expected) {
+                fail_msg("%s -> %s", rwd_task_status_name((enum rwd_task_status)from),
+                    rwd_task_status_name((enum rwd_task_status)to));
+            }
+        }
+    }
+}
+
+static void settled_is_what_leaves_the_budget(void **state)
+{
+    (void)state;
+    static const struct {
+        bool settled;
+        enum rwd_task_budget budget;
+    } expected[RWD_TASK_STATUS_COUNT] = {
+        [RWD_TASK_PENDING] = {false, RWD_BUDGET_RESERVED},
+        [RWD_TASK_HELD] = {false, RWD_BUDGET_RESERVED},
+        [RWD_TASK_DISPATCHING] = {false, RWD_BUDGET_RESERVED},
+        [RWD_TASK_SUCCEEDED] = {true, RWD_BUDGET_SPENT},
+        [RWD_TASK_FAILED] = {true, RWD_BUDGET_NOTHING},
+        [RWD_TASK_DENIED] = {true, RWD_BUDGET_NOTHING},
+        [RWD_TASK_EXPIRED] = {true, RWD_BUDGET_NOTHING},
+        [RWD_TASK_CANCELLED] = {true, RWD_BUDGET_NOTHING},
+    };
+    for (int i = 0; i < RWD_TASK_STATUS_COUNT; i++) {
+        struct rwd_task task = {.status = (enum rwd_task_status)i, .pool_no = 1};
+        assert_int_equal(rwd_task_status_settled(task.status), expected[i].settled);
+        assert_int_equal(rwd_task_budget_of(&task), expected[i].budget);
+        task.pool_no = 0;
+        assert_int_equal(rwd_task_budget_of(&task), RWD_BUDGET_NOTHING);
+    }
+}
+
+static void names_go_both_ways(void **state)
+{
+    (void)state;
+    for (int i = 0; i < RWD_TASK_STATUS_COUNT; i++) {
+        enum rwd_task_status parsed;
+        const char *name = rwd_task_status_name((enum rwd_task_status)i);
+        assert_int_equal(rwd_task_status_parse(rwd_text_of(name), &parsed), RWD_OK);
+        assert_int_equal(parsed, i);
+    }
+    enum rwd_task_status status;
+    assert_int_equal(rwd_task_status_parse(RWD_TEXT("paid"), &status), RWD_INVALID);
+    assert_string_equal(rwd_task_status_name((enum rwd_task_status)99), "unknown");
+    assert_string_equal(rwd_task_reason_name((enum rwd_task_reason)99), "unknown");
+    for (int i = 0; i < RWD_TASK_REASON_COUNT; i++) {
+        for (int j = 0; j < i; j++) {
+            assert_string_not_equal(rwd_task_reason_name((enum rwd_task_reason)i),
+                rwd_task_reason_name((enum rwd_task_reason)j));
+        }
+    }
+}
+
+static struct rwd_task random_task(struct chance *chance)
+{
+    struct rwd_task task = {.rule_no = chance_below(chance, 1000),
+        .version_no = (uint32_t)chance_u64(chance),
+        .threshold = chance_u64(chance) >> chance_below(chance, 64),
+        .pool_no = chance_below(chance, 3),
+        .pool_period = (int32_t)chance_between(chance, -5, 30000),
+        .kyc_min_level = (uint8_t)chance_below(chance, 4),
+        .status = (enum rwd_task_status)chance_below(chance, RWD_TASK_STATUS_COUNT),
+        .reason = (enum rwd_task_reason)chance_below(chance, RWD_TASK_REASON_COUNT),
+        .attempts = chance_below(chance, 100),
+        .next_attempt_ms = chance_one_in(chance, 2) ? 0 : (int64_t)(chance_u64(chance) >> 20),
+        .created_ms = (int64_t)(chance_u64(chance) >> 20),
+        .updated_ms = (int64_t)(chance_u64(chance) >> 20)};
+    for (size_t i = 0; i < sizeof task.id.bytes; i++) {
+        task.id.bytes[i] = (uint8_t)chance_u64(chance);
+    }
+    memset(task.event_id, 'e', chance_below(chance, RWD_EVENT_ID_SIZE_MAX + 1));
+    memset(task.payout_id, 'p', chance_below(chance, RWD_PAYOUT_ID_SIZE_MAX + 1));
+    memset(task.reward.label, 'l', chance_below(chance, RWD_REWARD_LABEL_SIZE_MAX));
+    task.reward.kind = (enum rwd_reward_kind)chance_below(chance, RWD_REWARD_KIND_COUNT);
+    task.reward.money = (struct rwd_money){(int64_t)chance_u64(chance), {"EUR"}};
+    task.reward.cost = (struct rwd_money){(int64_t)(chance_u64(chance) >> 30), {"JPY"}};
+    task.reward.has_cost = chance_one_in(chance, 2);
+    task.reward.count = (uint32_t)chance_u64(chance);
+    task.reward.wagering = chance_below(chance, 100);
+    task.reward.expires_in_s = (uint32_t)chance_u64(chance);
+    return task;
+}
+
+static void tasks_are_read_as_they_were_written(void **state)
+{
+    (void)state;
+    struct chance chance = {1};
+    struct rwd_buffer bytes = {0};
+    for (int round = 0; round < 2000; round++) {
+        struct rwd_task task = random_task(&chance);
+        struct rwd_task read;
+        bytes.size = 0;
+        rwd_task_encode(&task, &bytes);
+        struct rwd_wire wire = rwd_wire_of(bytes.data, bytes.size);
+        rwd_task_decode(&wire, &read);
+        assert_true(rwd_wire_done(&wire));
+        size_t size = bytes.size;
+        rwd_task_encode(&read, &bytes);
+        assert_int_equal(bytes.size, 2 * size);
+        assert_memory_equal(bytes.data, bytes.data + size, size);
+        assert_int_equal(read.reward.cost.minor, task.reward.cost.minor);
+        assert_string_equal(read.event_id, task.event_id);
+        assert_int_equal(read.status, task.status);
+        assert_int_equal(read.pool_period, task.pool_period);
+        if (round % 50 == 0) {
+            for (size_t cut = 0; cut < size; cut++) {
+                wire = rwd_wire_of(bytes.data, cut);
+                rwd_task_decode(&wire, &read);
+                assert_true(wire.failed);
+            }
+        }
+    }
+    rwd_buffer_finish(&bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_are_the_known_ones),
+        cmocka_unit_test(causes_do_not_run_together),
+        cmocka_unit_test(text_that_is_no_id_is_refused),
+        cmocka_unit_test(every_transition),
+        cmocka_unit_test(settled_is_what_leaves_the_budget),
+        cmocka_unit_test(names_go_both_ways),
+        cmocka_unit_test(tasks_are_read_as_they_were_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
