@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/shard.h"
+#include "runtime/thread.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -120,6 +121,7 @@ void rwd_projector_run(void *context)
 {
     struct rwd_projector *projector = context;
     bool stopping = false;
+    rwd_thread_step_back();
     while (!stopping) {
         struct rwd_message *messages = rwd_mailbox_wait(projector->mailbox, -1);
         while (messages != NULL) {
