@@ -105,7 +105,9 @@ static void write_checkpoint(
     }
     int64_t end_ns = rwd_clock_monotonic_ns(&projector->clock);
     message->taken_ns = end_ns - begin_ns;
-    projector->stamps[message->shard] = message->stamp;
+    if (message->has_all_tasks) {
+        projector->stamps[message->shard] = message->stamp;
+    }
     atomic_store(&projector->metrics.stored_end, least(projector, projector->stamps));
     struct rwd_projector_metrics *metrics = &projector->metrics;
     rwd_histogram_add(&metrics->checkpoint_ns, (uint64_t)message->taken_ns, 1);

@@ -23,7 +23,7 @@ enum {
     SAME_EVENT_COUNT_MAX = 64,
     CURSOR_SIZE = 17, /* "p" and a position in hex */
     FRESH_CHECK_MS = 5,
-    FRESH_WAIT_MS_MAX = 2000,
+    FRESH_WAIT_MS_MAX = 5000,
 };
 
 struct rwd_query {

@@ -522,6 +522,7 @@ static void post_checkpoint(struct rwd_shard *shard)
     message->epoch = shard->epoch;
     message->replay_position = position_of_epoch(shard, since);
     message->rows.sequence = atomic_load(shard->options.sequence);
+    message->has_all_tasks = rwd_players_urgent_count(shard->players) == 0;
     message->home = shard->mailbox;
     rwd_mailbox_return(shard->options.journal, &message->message);
 }
