@@ -90,7 +90,7 @@ static void replayed_is_lived(void **state)
         }
         assert_players_equal(life.w.player, second.player);
         /* A life worth the name. */
-        assert_true(life.w.player->rule_count == 2);
+        assert_true(life.w.player->rule_count >= 1 && life.event_count > 500);
         assert_true((statuses & 1U << RWD_TASK_SUCCEEDED) != 0);
         world_close(&second);
         rwd_arena_finish(&arena);

@@ -1,0 +1,291 @@
+/* What a checkpoint carries: each change once, and sums that follow from the tasks. */
+#include "../decide/life.h"
+#include "engine/checkpoint.h"
+#include "support.h"
+
+static const char *const rule_ids[] = {"a", "b"};
+
+struct sums {
+    int64_t reserved;
+    int64_t spent;
+};
+
+/* The store as a plain table of sums: by pool, then by day from 300 days before noon on. */
+enum { DAY_COUNT = 40000 };
+static struct sums season;
+static struct sums daily[DAY_COUNT];
+
+static void add_differences(const struct rwd_checkpoint *rows)
+{
+    for (size_t i = 0; i < rows->difference_count; i++) {
+        const struct rwd_budget_difference *row = &rows->differences[i];
+        bool is_season = rwd_text_is(row->pool_id, "season");
+        assert_true(is_season || rwd_text_is(row->pool_id, "daily"));
+        assert_in_range(row->period, 0, DAY_COUNT - 1);
+        struct sums *sums = is_season ? &season : &daily[row->period];
+        sums->reserved += row->reserved_minor;
+        sums->spent += row->spent_minor;
+    }
+}
+
+static void assert_sums(const struct rwd_pools *pools)
+{
+    struct rwd_pool_sums sums = rwd_pool_read(pools, 1, 0);
+    assert_int_equal(season.reserved, sums.reserved_minor);
+    assert_int_equal(season.spent, sums.spent_minor);
+    int32_t from = (int32_t)(noon_ms / DAY_MS) - 10;
+    for (int32_t day = from; day < from + 3000; day++) {
+        sums = rwd_pool_read(pools, 2, day);
+        assert_int_equal(daily[day].reserved, sums.reserved_minor);
+        assert_int_equal(daily[day].spent, sums.spent_minor);
+    }
+}
+
+/* Which tasks have a ledger row, and how many of each. */
+static struct {
+    char id[RWD_TASK_ID_TEXT_SIZE];
+    size_t rows;
+} ledger[4096];
+static size_t ledger_count;
+
+static void add_ledger(const struct rwd_checkpoint *rows)
+{
+    for (size_t i = 0; i < rows->ledger_count; i++) {
+        size_t at = 0;
+        while (at < ledger_count && !rwd_text_is(rows->ledger[i].task_id, ledger[at].id)) {
+            at++;
+        }
+        assert_true(at < 4096);
+        if (at == ledger_count) {
+            (void)snprintf(ledger[ledger_count++].id, sizeof ledger[0].id, "%.*s",
+                RWD_TEXT_ARGS(rows->ledger[i].task_id));
+        }
+        ledger[at].rows++;
+    }
+}
+
+static void put_budgets(struct rwd_checkpoint_message *message, const struct rwd_pools *pools)
+{
+    for (uint32_t no = 1; no <= rwd_pools_count(pools); no++) {
+        const struct rwd_pool_terms *terms = rwd_pool_terms(pools, no);
+        const struct rwd_budget_row row = {.pool_id = rwd_text_of(terms->id),
+            .pool_no = no,
+            .currency = rwd_text_of(terms->currency.code),
+            .period = rwd_text_of(rwd_pool_period_name(terms->period)),
+            .hard_cap_minor = 1000000,
+            .soft_cap_minor = 1000};
+        rwd_checkpoint_add_budget(message, &row);
+    }
+}
+
+/* A random life, checkpointed into a real store at random moments: nothing is written twice,
+ * nothing contradicts what is there, and the sums are the pools'. */
+static void a_life_in_checkpoints(void **state)
+{
+    (void)state;
+    struct rwd_directory *directory = directory_of(rule_ids, 2);
+    for (uint32_t seed = 1; seed <= 8; seed++) {
+        struct shelf shelf;
+        struct life life;
+        struct chance chance = {seed * 31};
+        struct rwd_checkpoint_message *message = rwd_checkpoint_message_create();
+        uint64_t position = 0;
+        size_t succeeded = 0;
+        size_t letters = 0;
+        size_t failures = 0;
+        shelf_open(&shelf);
+        life_open(&life, seed);
+        season = (struct sums){0};
+        memset(daily, 0, sizeof daily);
+        ledger_count = 0;
+        memset(ledger, 0, sizeof ledger);
+        put_budgets(message, life.w.pools);
+        for (int step = 0; step < 2500; step++) {
+            if (life_step(&life)) {
+                for (size_t i = 0; i < life.w.decision.change_count; i++) {
+                    const struct rwd_task_change *change = &life.w.decision.changes[i];
+                    succeeded += change->status == RWD_TASK_SUCCEEDED;
+                    failures += change->status == RWD_TASK_FAILED;
+                }
+            }
+            if (!chance_one_in(&chance, 12)) {
+                continue;
+            }
+            struct rwd_buffer before = world_bytes(life.w.player);
+            rwd_checkpoint_add_player(message, life.w.player, directory, life.w.pools);
+            assert_players_equal(life.w.player, life.w.player);
+            struct rwd_buffer after = world_bytes(life.w.player);
+            assert_true(rwd_text_equal(rwd_buffer_text(&before), rwd_buffer_text(&after)));
+            rwd_buffer_finish(&before);
+            rwd_buffer_finish(&after);
+            assert_true(message->size > 0);
+            add_differences(&message->rows);
+            add_ledger(&message->rows);
+            letters += message->rows.dead_letter_count;
+            if (step % 10 == 0) {
+                assert_sums(life.w.pools);
+            }
+            message->rows.journal_position = ++position;
+            message->rows.sequence = life.w.sequence;
+            SHELF_OK(&shelf, rwd_store_checkpoint(shelf.store, &message->rows, &shelf.error));
+            rwd_checkpoint_message_reset(message);
+            assert_int_equal(message->size, 0);
+            /* Taken again without a change: the player's row alone. */
+            rwd_checkpoint_add_player(message, life.w.player, directory, life.w.pools);
+            assert_int_equal(message->rows.player_count, 1);
+            assert_int_equal(message->rows.task_count, 0);
+            assert_int_equal(message->rows.ledger_count, 0);
+            assert_int_equal(message->rows.difference_count, 0);
+            assert_int_equal(message->rows.points_count, 0);
+            assert_int_equal(message->rows.seen_count, 0);
+            rwd_checkpoint_message_reset(message);
+            for (uint32_t i = 0; i < life.w.player->task_count; i++) {
+                assert_false(rwd_task_status_settled(life.w.player->tasks[i].status));
+            }
+        }
+        rwd_checkpoint_add_player(message, life.w.player, directory, life.w.pools);
+        add_differences(&message->rows);
+        add_ledger(&message->rows);
+        letters += message->rows.dead_letter_count;
+        assert_sums(life.w.pools);
+        /* One ledger row for every payout, one dead letter at least for failures that lasted. */
+        assert_int_equal(ledger_count, succeeded);
+        for (size_t i = 0; i < ledger_count; i++) {
+            assert_int_equal(ledger[i].rows, 1);
+        }
+        assert_true(letters <= failures && (failures == 0 || letters > 0));
+        assert_true(succeeded > 0);
+        rwd_checkpoint_message_destroy(message);
+        life_close(&life);
+        shelf_close(&shelf);
+    }
+    rwd_directory_destroy(directory);
+}
+
+static struct rwd_task *only_task(struct world *w)
+{
+    assert_int_equal(w->player->task_count, 1);
+    return &w->player->tasks[0];
+}
+
+static enum rwd_status command(struct world *w, enum rwd_task_command_kind kind)
+{
+    struct rwd_task_command command = {.kind = kind,
+        .id = only_task(w)->id,
+        .attempt = only_task(w)->attempts,
+        .attempt_count_max = 1,
+        .payout_id = RWD_TEXT("p1")};
+    return world_command(w, &command, noon_ms + 9);
+}
+
+static void rows_of_one_task(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"r"};
+    for (int fails = 0; fails < 2; fails++) {
+        struct rwd_directory *directory = directory_of(ids, 1);
+        struct rwd_checkpoint_message *message = rwd_checkpoint_message_create();
+        struct world w;
+        world_open(&w);
+        world_rule_of(&w, "guards = { budget = 'season', kyc_min_level = 0 }, grant = function() "
+                          "return bonus_cash { amount = '2.00', currency = 'EUR', wagering = 15 } "
+                          "end");
+        assert_int_equal(world_send(&w, "e1", "bet", noon_ms, "", "{}"), RWD_OK);
+        rwd_checkpoint_add_player(message, w.player, directory, w.pools);
+        assert_int_equal(message->rows.task_count, 1);
+        const struct rwd_task_row *row = &message->rows.tasks[0];
+        assert_true(rwd_text_is(row->status, "pending"));
+        assert_true(rwd_text_is(row->rule_id, "r"));
+        assert_true(rwd_text_is(row->version, "1.0.0"));
+        assert_true(rwd_text_is(row->event_id, "e1"));
+        assert_true(rwd_text_is(row->kind, "bonus_cash"));
+        assert_true(rwd_text_is(row->pool_id, "season"));
+        assert_true(rwd_text_is(row->currency, "EUR"));
+        assert_true(rwd_text_is(row->reward,
+            "{\"type\":\"bonus_cash\",\"amount\":\"2.00\",\"currency\":\"EUR\",\"wagering\":15}"));
+        assert_int_equal(row->cost_minor, 200);
+        assert_int_equal(row->next_attempt_ms, noon_ms);
+        assert_true(message->has_due_tasks);
+        assert_int_equal(message->rows.differences[0].reserved_minor, 200);
+        assert_int_equal(message->rows.differences[0].spent_minor, 0);
+        assert_int_equal(message->rows.ledger_count, 0);
+        rwd_checkpoint_message_reset(message);
+        assert_int_equal(command(&w, RWD_TASK_CLAIM), RWD_OK);
+        assert_int_equal(command(&w, fails != 0 ? RWD_TASK_RETRY : RWD_TASK_SUCCESS), RWD_OK);
+        rwd_checkpoint_add_player(message, w.player, directory, w.pools);
+        assert_false(message->has_due_tasks);
+        assert_int_equal(message->rows.differences[0].reserved_minor, -200);
+        assert_int_equal(message->rows.differences[0].spent_minor, fails != 0 ? 0 : 200);
+        assert_int_equal(message->rows.ledger_count, fails != 0 ? 0 : 1);
+        assert_int_equal(message->rows.dead_letter_count, fails != 0 ? 1 : 0);
+        row = &message->rows.tasks[0];
+        if (fails != 0) {
+            const struct rwd_dead_letter_row *letter = message->rows.dead_letters;
+            assert_true(rwd_text_is(row->status, "failed"));
+            assert_true(rwd_text_is(letter->lane, "deliveries"));
+            assert_true(rwd_text_is(letter->reason, "attempts_used_up"));
+            assert_true(rwd_text_is(letter->status, "open"));
+            assert_true(rwd_text_equal(letter->reference, row->task_id));
+            assert_memory_equal(letter->letter_id.data, "dl_", 3);
+            assert_memory_equal(letter->letter_id.data + 3, row->task_id.data + 3, 32);
+            assert_int_equal(letter->attempts, 1);
+        } else {
+            const struct rwd_ledger_row *posted = message->rows.ledger;
+            assert_true(rwd_text_equal(posted->task_id, row->task_id));
+            assert_true(rwd_text_is(posted->payout_id, "p1"));
+            assert_int_equal(posted->cost_minor, 200);
+            assert_int_equal(posted->posted_ms, noon_ms + 9);
+        }
+        rwd_checkpoint_message_destroy(message);
+        rwd_directory_destroy(directory);
+        world_close(&w);
+    }
+}
+
+/* Texts are copies: what they were made from may go. */
+static void rows_of_nobody(void **state)
+{
+    (void)state;
+    struct rwd_checkpoint_message *message = rwd_checkpoint_message_create();
+    char text[] = "text";
+    for (uint32_t i = 0; i < 100; i++) {
+        memcpy(text, "text", 4);
+        const struct rwd_text t = {.data = text, .size = 4};
+        const struct rwd_dead_letter_row letter = {t, t, t, t, t, t, t, t, i, t, 1, 2};
+        const struct rwd_delivery_row delivery = {t, i, 2, t, 200, t, t};
+        const struct rwd_budget_row budget = {t, i, t, t, 3, 4};
+        const struct rwd_rule_version_row version = {t, t, i, 1, t, t, t, t, 5, 6};
+        const struct rwd_rulebook_row rulebook = {i, t, 7};
+        rwd_checkpoint_add_dead_letter(message, &letter);
+        rwd_checkpoint_add_delivery(message, &delivery);
+        rwd_checkpoint_add_budget(message, &budget);
+        rwd_checkpoint_add_rule_version(message, &version);
+        rwd_checkpoint_add_rulebook(message, &rulebook);
+        memset(text, 'X', 4);
+    }
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_true(rwd_text_is(message->rows.dead_letters[i].body, "text"));
+        assert_true(rwd_text_is(message->rows.dead_letters[i].status, "text"));
+        assert_int_equal(message->rows.dead_letters[i].attempts, i);
+        assert_true(rwd_text_is(message->rows.deliveries[i].detail, "text"));
+        assert_true(rwd_text_is(message->rows.budgets[i].pool_id, "text"));
+        assert_int_equal(message->rows.budgets[i].pool_no, i);
+        assert_true(rwd_text_is(message->rows.rule_versions[i].source, "text"));
+        assert_true(rwd_text_is(message->rows.rulebooks[i].versions, "text"));
+        assert_int_equal(message->rows.rulebooks[i].rulebook_no, i);
+    }
+    rwd_checkpoint_message_reset(message);
+    assert_int_equal(message->rows.dead_letter_count + message->rows.rulebook_count, 0);
+    rwd_checkpoint_message_destroy(message);
+    rwd_checkpoint_message_destroy(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_life_in_checkpoints),
+        cmocka_unit_test(rows_of_one_task),
+        cmocka_unit_test(rows_of_nobody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* Which files are rules, in which order; what changed. */
+#include "engine/rule_folder.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <poll.h>
+
+static char dir[64];
+
+static void write_file(const char *path, const char *text)
+{
+    char full[256];
+    (void)snprintf(full, sizeof full, "%s/%s", dir, path);
+    FILE *file = fopen(full, "w");
+    assert_non_null(file);
+    (void)fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void make_dir(const char *path)
+{
+    char full[256];
+    (void)snprintf(full, sizeof full, "%s/%s", dir, path);
+    assert_int_equal(mkdir(full, 0700), 0);
+}
+
+static int open_dir(void **state)
+{
+    (void)state;
+    (void)snprintf(dir, sizeof dir, "/tmp/rewardd-rules-XXXXXX");
+    return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int close_dir(void **state)
+{
+    (void)state;
+    char command[96];
+    (void)snprintf(command, sizeof command, "rm -r %s", dir);
+    return system(command);
+}
+
+static void versions_compare_as_numbers(void **state)
+{
+    (void)state;
+    static const char *const ascending[] = {"0.0.0", "0.0.1", "0.1.0", "1.0.0", "1.0.1", "1.0.2",
+        "1.0.10", "1.9.0", "1.10.0", "1.10.1", "2.0.0", "10.0.0", "999999.0.0"};
+    enum { COUNT = sizeof ascending / sizeof ascending[0] };
+    for (size_t i = 0; i < COUNT; i++) {
+        for (size_t j = 0; j < COUNT; j++) {
+            int order = rwd_rule_version_compare(ascending[i], ascending[j]);
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+        }
+    }
+}
+
+static void only_rules_are_listed(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {
+        "b", "a", "schemas", "formulas", "experiments", ".git", "empty"};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        make_dir(folders[i]);
+    }
+    static const char *const files[] = {"b/1.10.0.lua", "b/1.9.0.lua", "b/1.9.0_test.lua",
+        "b/2.0.0_test.lua", "b/.hidden.lua", "b/notes.txt", "b/lua", "a/1.0.0.lua", "1.0.0.lua",
+        "schemas/1.0.0.lua", "formulas/1.0.0.lua", "experiments/1.0.0.lua", ".git/1.0.0.lua",
+        "a/a_version_far_too_long_for_this.lua", "a/1.0.0.lua~", "a/1.0.1.lua.tmp"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        write_file(files[i], "x");
+    }
+    struct rwd_rule_file *found = NULL;
+    size_t count = 0;
+    struct rwd_error error;
+    assert_int_equal(rwd_rule_folder_list(dir, &found, &count, &error), RWD_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(found[0].rule_id, "a");
+    assert_string_equal(found[1].rule_id, "b");
+    assert_string_equal(found[1].version, "1.9.0");
+    assert_string_equal(found[2].version, "1.10.0");
+    assert_null(found[0].test_path);
+    assert_null(found[2].test_path);
+    assert_non_null(strstr(found[1].test_path, "/b/1.9.0_test.lua"));
+    assert_non_null(strstr(found[1].path, "/b/1.9.0.lua"));
+    rwd_rule_files_free(found, count);
+    assert_int_equal(
+        rwd_rule_folder_list("/nowhere/rules", &found, &count, &error), RWD_UNAVAILABLE);
+    assert_non_null(strstr(error.text, "/nowhere/rules"));
+}
+
+static void files_are_read_up_to_a_size(void **state)
+{
+    (void)state;
+    char path[128];
+    struct rwd_buffer bytes = {0};
+    struct rwd_error error;
+    write_file("file", "12345678");
+    (void)snprintf(path, sizeof path, "%s/file", dir);
+    assert_int_equal(rwd_rule_file_read(path, 8, &bytes, &error), RWD_OK);
+    assert_true(rwd_text_is(rwd_buffer_text(&bytes), "12345678"));
+    bytes.size = 0;
+    assert_int_equal(rwd_rule_file_read(path, 7, &bytes, &error), RWD_LIMIT);
+    assert_non_null(strstr(error.text, path));
+    assert_int_equal(rwd_rule_file_read("/nowhere/x", 7, &bytes, &error), RWD_UNAVAILABLE);
+    assert_int_equal(rwd_rule_file_read(dir, 7, &bytes, &error), RWD_UNAVAILABLE);
+    rwd_buffer_finish(&bytes);
+}
+
+static bool readable(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    return poll(&poll_fd, 1, 0) == 1;
+}
+
+static void changes_are_noticed(void **state)
+{
+    (void)state;
+    make_dir("watched");
+    int fd = rwd_rule_folder_watch(dir);
+    assert_true(fd >= 0);
+    assert_false(readable(fd));
+    write_file("watched/1.0.0.lua", "x");
+    assert_true(readable(fd));
+    rwd_rule_folder_changed(fd, dir);
+    assert_false(readable(fd));
+    /* A folder that is new is watched from then on. */
+    make_dir("newcomer");
+    assert_true(readable(fd));
+    rwd_rule_folder_changed(fd, dir);
+    write_file("newcomer/1.0.0.lua", "x");
+    assert_true(readable(fd));
+    assert_int_equal(close(fd), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(versions_compare_as_numbers),
+        cmocka_unit_test(only_rules_are_listed),
+        cmocka_unit_test(files_are_read_up_to_a_size),
+        cmocka_unit_test(changes_are_noticed),
+    };
+    return cmocka_run_group_tests(tests, open_dir, close_dir);
+}
