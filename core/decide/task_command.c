@@ -32,7 +32,7 @@ static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_poo
         change->status = RWD_TASK_DISPATCHING;
         change->attempts = task->attempts + 1;
         change->next_attempt_ms = 0;
-    } else if (rwd_gate_lifts(reason) || task->status == RWD_TASK_DISPATCHING) {
+    } else if (rwd_gate_lifts(reason) || task->attempts > 0) {
         /* A request that may have reached the partner is held rather than denied: it may be paid.
          */
         rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);

@@ -26,6 +26,7 @@ struct rwd_checkpoint_message {
     uint64_t epoch;           /* the shard's how manieth */
     uint64_t stamp;           /* the journal's end when it passed */
     uint64_t replay_position; /* 0: the stamp */
+    bool has_all_tasks;       /* no changed task was left for the next one */
     bool has_due_tasks;       /* the dispatcher has something to look at */
     int64_t taken_ns;         /* how long the transaction took */
     struct rwd_mailbox *home;

@@ -8,6 +8,7 @@
 #include "engine/rule_folder.h"
 #include "engine/shard.h"
 #include "engine/shard_inputs.h"
+#include "runtime/thread.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -787,6 +788,7 @@ void rwd_keeper_run(void *context)
 {
     struct rwd_keeper *keeper = context;
     const char *dir = keeper->options.config->rules_dir;
+    rwd_thread_step_back();
     resume(keeper);
     make_budgets(keeper);
     keeper->watch_fd = rwd_rule_folder_watch(dir);

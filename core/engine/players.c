@@ -246,6 +246,11 @@ size_t rwd_players_dirty_count(const struct rwd_players *players)
     return players->urgent.count + players->dirty.count;
 }
 
+size_t rwd_players_urgent_count(const struct rwd_players *players)
+{
+    return players->urgent.count;
+}
+
 uint64_t rwd_players_loaded_count(const struct rwd_players *players)
 {
     return players->loaded;

@@ -41,6 +41,7 @@ size_t rwd_players_evict(struct rwd_players *players, size_t count_max, uint64_t
 
 size_t rwd_players_count(const struct rwd_players *players);
 size_t rwd_players_dirty_count(const struct rwd_players *players);
+size_t rwd_players_urgent_count(const struct rwd_players *players);
 uint64_t rwd_players_loaded_count(const struct rwd_players *players);
 
 #endif

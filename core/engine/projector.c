@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/shard.h"
+#include "runtime/thread.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -104,7 +105,9 @@ static void write_checkpoint(
     }
     int64_t end_ns = rwd_clock_monotonic_ns(&projector->clock);
     message->taken_ns = end_ns - begin_ns;
-    projector->stamps[message->shard] = message->stamp;
+    if (message->has_all_tasks) {
+        projector->stamps[message->shard] = message->stamp;
+    }
     atomic_store(&projector->metrics.stored_end, least(projector, projector->stamps));
     struct rwd_projector_metrics *metrics = &projector->metrics;
     rwd_histogram_add(&metrics->checkpoint_ns, (uint64_t)message->taken_ns, 1);
@@ -120,6 +123,7 @@ void rwd_projector_run(void *context)
 {
     struct rwd_projector *projector = context;
     bool stopping = false;
+    rwd_thread_step_back();
     while (!stopping) {
         struct rwd_message *messages = rwd_mailbox_wait(projector->mailbox, -1);
         while (messages != NULL) {

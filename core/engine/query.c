@@ -8,6 +8,7 @@
 #include "engine/query_decision.h"
 #include "engine/query_text.h"
 #include "journal/index.h"
+#include "runtime/thread.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -22,7 +23,7 @@ enum {
     SAME_EVENT_COUNT_MAX = 64,
     CURSOR_SIZE = 17, /* "p" and a position in hex */
     FRESH_CHECK_MS = 5,
-    FRESH_WAIT_MS_MAX = 2000,
+    FRESH_WAIT_MS_MAX = 5000,
 };
 
 struct rwd_query {
@@ -452,6 +453,7 @@ void rwd_query_run(void *context)
 {
     struct rwd_query *query = context;
     struct rwd_error error;
+    rwd_thread_step_back();
     /* The index of a long journal takes a moment to open; nobody waits for it yet. A failure is
      * told to whoever asks. */
     if (follow(query, &error) != RWD_OK) {

@@ -20,6 +20,11 @@ enum {
     /* Rows that wait for the next checkpoint; past it the shard takes no batch until one is home.
      */
     WAITING_SIZE_MAX = 64 << 20,
+    /* A record in the journal. Below RWD_RECORD_BODY_SIZE_MAX by the headers of the smallest segment:
+     * what the journal cannot take must be refused here, for there it is decided already. */
+    RECORD_SIZE_MAX = RWD_RECORD_BODY_SIZE_MAX - (16 << 10),
+    /* Of a refused event its dead letter keeps so much; the largest event is no longer. */
+    DEAD_LETTER_BODY_SIZE_MAX = 512 << 10,
     /* Players may pile up dirty while the store is away, to this many times the hot limit. */
     DIRTY_FACTOR_MAX = 2,
     /* The projector is to be busy at most this part of the time: 1 in 6, so that its upserts leave
@@ -163,10 +168,15 @@ static void rule_failed(
 
 /* ---- one input ---- */
 
-/* The record's own part of an input: the scratch buffer's bytes, kept with the batch. */
+/* The record's own part of an input: the scratch buffer's bytes, kept with the batch. False: it is
+ * too long for the journal, or the batch's memory is used up. */
 static bool set_record(struct rwd_shard *shard, struct rwd_input *input, enum rwd_record_type type,
     uint64_t sequence, int64_t time_ms)
 {
+    size_t raw_size = type == RWD_RECORD_EVENT ? input->event.raw.size : 0;
+    if (shard->scratch.size > RECORD_SIZE_MAX - raw_size) {
+        return false;
+    }
     char *copy = rwd_arena_copy(&input->batch->arena, shard->scratch.data, shard->scratch.size);
     if (copy == NULL) {
         return false;
@@ -182,19 +192,24 @@ static bool set_record(struct rwd_shard *shard, struct rwd_input *input, enum rw
 
 static void refuse(struct rwd_input *input, const char *type, const char *detail)
 {
+    static struct rwd_problem no_memory = {
+        .type = "limit", .detail = "the batch's memory is used up; send the event again"};
     struct rwd_problem *problem = rwd_arena_alloc(&input->batch->arena, sizeof *problem);
-    RWD_REQUIRE(problem != NULL);
-    rwd_problem_set(problem, type, "", "%s", detail);
-    input->problem = problem;
+    if (problem != NULL) {
+        rwd_problem_set(problem, type, "", "%s", detail);
+    }
+    input->problem = problem != NULL ? problem : &no_memory;
     input->outcome = RWD_OUTCOME_REJECTED;
 }
 
 static void fail(struct rwd_input *input, enum rwd_status status, const struct rwd_error *error)
 {
+    static struct rwd_error no_memory = {.text = "the batch's memory is used up; ask again"};
     struct rwd_error *copy = rwd_arena_alloc(&input->batch->arena, sizeof *copy);
-    RWD_REQUIRE(copy != NULL);
-    *copy = *error;
-    input->error = copy;
+    if (copy != NULL) {
+        *copy = *error;
+    }
+    input->error = copy != NULL ? copy : &no_memory;
     input->status = status;
     input->outcome = RWD_OUTCOME_FAILED;
 }
@@ -229,7 +244,10 @@ static void put_dead_letter(
         .detail = rwd_text_of(input->problem->detail),
         .user_id = input->event.user_id,
         .reference = input->event.event_id,
-        .body = input->event.raw,
+        .body = {.data = input->event.raw.data,
+            .size = input->event.raw.size < (size_t)DEAD_LETTER_BODY_SIZE_MAX
+                        ? input->event.raw.size
+                        : (size_t)DEAD_LETTER_BODY_SIZE_MAX},
         .status = RWD_TEXT("open"),
         .created_ms = now_ms,
         .updated_ms = now_ms,
@@ -260,6 +278,7 @@ static void handle_event(
         .rule_failed = rule_failed,
         .context = shard};
     struct rwd_problem problem;
+    struct rwd_arena_mark mark = rwd_arena_mark(&input->batch->arena);
     status =
         rwd_decide(&facts, &input->event, player, &input->batch->arena, &input->decision, &problem);
     if (status == RWD_CONFLICT) {
@@ -277,9 +296,15 @@ static void handle_event(
         rwd_event_body_encode(input->event.user_id, &input->decision, &shard->scratch);
     }
     if (status != RWD_OK || !set_record(shard, input, RWD_RECORD_EVENT, sequence, now_ms)) {
-        /* Only a batch of monsters gets here: its memory is used up. */
+        /* Only monsters get here: the batch's memory is used up, which must not take that of the
+         * events behind this one too, or the decision is longer than a record. */
+        bool too_long = status == RWD_OK;
         rwd_decide_undo(&facts, &input->decision);
-        refuse(input, "limit", "the batch's memory is used up; send the event again");
+        input->decision = (struct rwd_decision){0};
+        rwd_arena_rewind(&input->batch->arena, mark);
+        refuse(input, "limit",
+            too_long ? "what the rules make of this event is longer than a record may be"
+                     : "the batch's memory is used up; send the event again in a smaller request");
         return;
     }
     input->parts[1] = input->event.raw;
@@ -395,7 +420,11 @@ static void handle_player(struct rwd_shard *shard, struct rwd_input *input)
     shard->scratch.size = 0;
     rwd_engine__put_player(player, shard->options.directory, &shard->scratch);
     char *copy = rwd_arena_copy(&input->batch->arena, shard->scratch.data, shard->scratch.size);
-    RWD_REQUIRE(copy != NULL);
+    if (copy == NULL) {
+        (void)rwd_fail(&error, RWD_LIMIT, "the batch's memory is used up; ask again");
+        fail(input, RWD_LIMIT, &error);
+        return;
+    }
     input->json = (struct rwd_text){.data = copy, .size = shard->scratch.size};
     input->outcome = RWD_OUTCOME_ACCEPTED;
 }
@@ -425,9 +454,15 @@ static void handle_row(
         rwd_checkpoint_add_rulebook(shard->filling, input->rulebook);
         type = RWD_RECORD_RULEBOOK;
     } else {
-        rwd_dead_letter_encode(input->dead_letter, &shard->scratch);
-        rwd_checkpoint_add_dead_letter(shard->filling, input->dead_letter);
         type = RWD_RECORD_DEAD_LETTER_CHANGE;
+        rwd_dead_letter_encode(input->dead_letter, &shard->scratch);
+        if (shard->scratch.size > RECORD_SIZE_MAX) {
+            (void)rwd_fail(&error, RWD_INVALID, "the body is too long: at most %d bytes",
+                DEAD_LETTER_BODY_SIZE_MAX);
+            fail(input, RWD_INVALID, &error);
+            return;
+        }
+        rwd_checkpoint_add_dead_letter(shard->filling, input->dead_letter);
     }
     RWD_REQUIRE(set_record(shard, input, type, sequence, now_ms));
     input->outcome = RWD_OUTCOME_ACCEPTED;
@@ -522,6 +557,7 @@ static void post_checkpoint(struct rwd_shard *shard)
     message->epoch = shard->epoch;
     message->replay_position = position_of_epoch(shard, since);
     message->rows.sequence = atomic_load(shard->options.sequence);
+    message->has_all_tasks = rwd_players_urgent_count(shard->players) == 0;
     message->home = shard->mailbox;
     rwd_mailbox_return(shard->options.journal, &message->message);
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void *enter(void *argument)
 {
@@ -41,4 +42,11 @@ enum rwd_status rwd_thread_start(struct rwd_thread *thread, const char *name, si
 void rwd_thread_join(struct rwd_thread *thread)
 {
     RWD_REQUIRE(pthread_join(thread->id, NULL) == 0);
+}
+
+void rwd_thread_step_back(void)
+{
+    /* Linux keeps a nice value for each thread; PRIO_PROCESS with 0 is the caller's. Not being
+     * allowed to is no fault: it is a courtesy. */
+    (void)setpriority(PRIO_PROCESS, 0, 10);
 }

@@ -8,7 +8,7 @@ return rule {
   aggregates = { wager_1d = sum("payload.bet", "1d") },
   grant  = function(event, player)
     local wager = player.agg.wager_1d or 0
-    if wager >= GOAL and wager - event.payload.bet < GOAL then
+    if wager >= GOAL and wager - tonumber(event.payload.bet) < GOAL then
       return freespins { count = 5, game = event.payload.game_id or "slot_wolf", cost = "0.50", currency = "EUR" }
     end
   end,

@@ -1,4 +1,4 @@
--- The first deposit is matched in bonus cash, up to 100 euro.
+-- The first deposit is matched in bonus cash, up to 100 euro. An amount comes as a number or as decimal text.
 local MATCH_MAX = 100
 
 return rule {
@@ -7,10 +7,10 @@ return rule {
   where  = { currency = "EUR" },
   aggregates = { deposits = count("all") },
   when   = function(event, player)
-    return player.agg.deposits == 1 and event.payload.amount >= 10
+    return player.agg.deposits == 1 and tonumber(event.payload.amount) >= 10
   end,
   grant  = function(event)
-    local amount = money(math.min(event.payload.amount, MATCH_MAX), "EUR")
+    local amount = money(math.min(tonumber(event.payload.amount), MATCH_MAX), "EUR")
     return bonus_cash { amount = amount, currency = "EUR", wagering = 20, expires_in = "14d" }
   end,
   guards = { kyc_min_level = 1, rg = true, budget = "nov_season" },

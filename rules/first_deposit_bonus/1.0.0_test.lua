@@ -9,7 +9,7 @@ return tests {
     expect = { points = 0, rewards = 1 } },
   { name = "only the first",
     player = { kyc_level = 1, geo = "TR" },
-    events = { deposit(25), deposit(50) },
+    events = { deposit("25.00"), deposit(50) },
     expect = { points = 0, rewards = 1 } },
   { name = "not below ten euro",
     player = { kyc_level = 1, geo = "TR" },

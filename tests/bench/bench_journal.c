@@ -190,7 +190,7 @@ int main(int argc, char **argv)
         bench->body[1][i] = (char)('A' + i % 26);
     }
     const size_t sizes[] = {1, 64, 512, 4096};
-    size_t only = argc > 3 ? (size_t)atoi(argv[3]) : 0;
+    size_t only = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
     if (only != 0) {
         run(bench, only, false, seconds);
         run(bench, only, true, seconds);

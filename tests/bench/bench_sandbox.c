@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     static struct rwd_arena arena;
     struct rwd_json_fault fault;
     size_t consumed = 0;
-    int count = argc > 1 ? atoi(argv[1]) : 200000;
+    int count = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 200000;
     limits = rwd_sandbox_limits_default();
     rwd_arena_init(&arena, 65536, 1 << 20);
     check(rwd_json_scan((struct rwd_text){.data = raw, .size = sizeof raw - 1}, &json_limits,

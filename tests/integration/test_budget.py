@@ -163,3 +163,22 @@ def test_a_rule_that_pays_without_a_pool_does_not_load(make_daemon):
     earn(daemon, "u1")
     assert daemon.tasks() == [] and daemon.points("u1", "stakes") == 10
     assert "free/1.0.0.lua" in daemon.get("/v1/rules").body.decode()
+
+
+def test_a_hold_for_kyc_does_not_swallow_the_review(make_daemon, wallet):
+    """Large and above the soft cap: whatever held it first, a person decides before it is paid."""
+    daemon = make_daemon(budgets={"nov_season": ("100.00", "50.00")}, rules={
+        ("big", "1.0.0"): rulebook.rule("big", milestones=[(10, rulebook.cash("60.00"))],
+                                        guards=rulebook.guards())})
+    daemon.accept(rewardd.bet("u1", 10))
+    assert daemon.wait_task("held", user_id="u1")["reason"] == "kyc_level"
+    daemon.accept(rewardd.kyc("u1", 2))
+    daemon.wait_for(lambda: daemon.tasks(user_id="u1")[0]["reason"] == "budget_review"
+                    or daemon.tasks(user_id="u1")[0]["status"] == "succeeded")
+    task = daemon.wait_task("held", user_id="u1")
+    daemon.restart()
+    task_id = task["reward_task_id"]
+    answer = daemon.post(f"/v1/reward-tasks/{task_id}/approve", {"reason": "checked"})
+    assert answer.status == 200, answer
+    daemon.wait_task("succeeded", user_id="u1")
+    check_books(daemon, wallet)

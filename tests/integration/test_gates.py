@@ -154,3 +154,44 @@ def test_self_exclusion_with_an_end_in_the_past_holds_nothing(paying, wallet):
     earn(paying)
     paying.wait_task("succeeded", user_id="u1")
     check_books(paying, wallet)
+
+
+@pytest.mark.parametrize("first,second", [("self_exclusion", "cool_off"),
+                                          ("cool_off", "self_exclusion"),
+                                          ("self_exclusion", "deposit_limit_reached")])
+def test_a_late_exclusion_is_not_undone_by_a_newer_one_of_another_kind(
+        paying, wallet, first, second):
+    """In whatever order they arrive, each exclusion holds until its own end or a newer lift."""
+    over = noon(1, 5)
+    early = rewardd.rg("u1", first, None if first == "self_exclusion" else over, ts=noon(1, 1))
+    late = rewardd.rg("u1", second, None if second == "self_exclusion" else over, ts=noon(1, 2))
+    paying.accept(late)
+    paying.accept(early)
+    assert paying.player("u1")["rg"]["self_excluded"]
+    earn(paying)
+    assert paying.wait_task("held", user_id="u1")["reason"] == "self_excluded"
+    paying.accept(rewardd.rg("u1", "lifted", ts=noon(1, 40)))
+    paying.accept(rewardd.rg("u1", "self_exclusion", ts=noon(1, 30)))
+    paying.wait_task("succeeded", user_id="u1")
+    check_books(paying, wallet)
+
+
+def test_what_may_be_paid_is_held_when_the_country_is_no_longer_allowed(make_daemon, wallet):
+    """The partner paid and its answer was lost: to deny the retry would give the money back."""
+    daemon = make_daemon(rules=rulebook.PAYS, retry_base_ms=1000, timeout_ms=300,
+                         overrides=["gates.geo_allowed=TR"])
+    wallet.always("hang", pay=True)
+    earn(daemon, "u1")
+    daemon.wait_for(lambda: daemon.tasks(user_id="u1")[0]["status"] == "pending"
+                    and daemon.tasks(user_id="u1")[0]["attempts"] == 1)
+    daemon.accept(rewardd.bet("u1", 0.1, ts=noon(1, 9), geo="DE"))
+    wallet.always()
+    wallet.release()
+    assert "geo" in daemon.wait_task("held", user_id="u1")["reason"]
+    assert len(wallet.payouts()) == 1
+    assert rewardd.cents(daemon.budget()["reserved"]) == 500
+    daemon.accept(rewardd.bet("u1", 0.1, ts=noon(1, 10), geo="TR"))
+    task_id = daemon.tasks(user_id="u1")[0]["reward_task_id"]
+    assert daemon.post(f"/v1/reward-tasks/{task_id}/approve", {"reason": "back"}).status == 200
+    daemon.wait_task("succeeded", user_id="u1")
+    check_books(daemon, wallet)

@@ -4,6 +4,8 @@ import json
 import threading
 import time
 
+import pytest
+
 import rewardd
 import rulebook
 from rewardd import bet, check_books, kyc, noon, wait_until
@@ -197,3 +199,31 @@ def test_two_threads_one_player(daemon):
     for thread in threads:
         thread.join(60)
     assert daemon.points("u1", "stakes") == 400
+
+
+def test_an_event_longer_than_a_record_is_refused_and_ingest_goes_on(daemon):
+    """The journal's record has a limit; what cannot be in it must not stop the journal."""
+    for size in (100_000, 1_100_000, 3_000_000):
+        answer = daemon.post_events(rewardd.bet("u1", 1, junk="x" * size))
+        rewardd.expect_problem(answer, 413)
+    letters = daemon.wait_for(lambda: daemon.dead_letters("events"))
+    path = "/v1/dead-letters/" + rewardd.letter_id(letters[0])
+    rewardd.expect_problem(daemon.put(path, rewardd.bet("u1", 1, junk="x" * 2_000_000)), 400)
+    daemon.accept(rewardd.bet("u1", 1))
+
+
+@pytest.mark.parametrize("rules,events", [(50, 200), (300, 1)])
+def test_decisions_of_monstrous_size_are_refused(make_daemon, rules, events):
+    """Every rule fires all its milestones on the first event: too much for a batch or a record."""
+    milestones = [(at, f'badge {{ name = "{"b" * 60}" }}') for at in range(1, 33)]
+    daemon = make_daemon(overrides=["engine.shards=1"], rules={
+        (f"r{no}", "1.0.0"): rulebook.rule(f"r{no}", score="100", milestones=milestones)
+        for no in range(rules)})
+    answer = daemon.post_events([rewardd.bet(f"u{no}", 1, event_id=f"{no:0128}")
+                                 for no in range(events)])
+    assert answer.status == 200, answer
+    assert answer.json["rejected"] > 0
+    assert {one["problem"]["type"] for one in answer.json["results"]
+            if one["status"] == "rejected"} == {"limit"}
+    daemon.accept(rewardd.kyc("u_after", 1))
+    daemon.restart()

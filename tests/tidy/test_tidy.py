@@ -24,11 +24,14 @@ HOMES = {
     r"sqlite3\.h": {"store"},
     r"libpq-fe\.h": {"store"},
     r"event2/.*": {"runtime", "transport"},
-    r"curl/.*": {"transport"},
+    r"curl/.*": {"transport", "ctl"},  # rewardctl asks the daemon, blocking
     r"openssl/.*": {"base"},
     r"(cjson/)?cJSON\.h": {"edge", "ctl", "domain", "transport"},
     r"confuse\.h": {"domain"},
 }
+
+# Private headers that share their room's library between the room's own files.
+SHARED_INSIDE = {"vm.h", "sqlite.h"}
 
 BANNED_CALLS = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|gets|system|assert)\s*\("
 BANNED_NAMES = {"util", "utils", "common", "helper", "helpers", "misc", "types", "globals"}
@@ -36,6 +39,9 @@ LINES_MAX = 900
 
 # Writable data that is allowed to be global, with the reason it has to be.
 GLOBALS = {
+    # libConfuse: its option tables are not const, its error callback has no context (per thread).
+    "config.c": {"endpoint_options", "price_options", "budget_options", "parse_error",
+                 "parse_path"},
     "fault.c": {"faults", "fault_count", "once", "mutex"},  # test builds: what the test asked for
     "log.c": None,       # the log is one of the two places that may lock
     "main.c": None,      # what a signal handler can reach
@@ -120,9 +126,9 @@ def test_outside_headers_stay_home():
 
 def test_headers_do_not_pass_on_libraries():
     offenders = [f"{where(path, number)}: {name}" for path, _, number, _, name in includes()
-                 if path.suffix == ".h" and path.parent.name != "script"
+                 if path.suffix == ".h" and path.name not in SHARED_INSIDE
                  and any(re.fullmatch(pattern, name) for pattern in HOMES)]
-    none(offenders, "a header includes no outside library (script/ shares lua.h inside its room):")
+    none(offenders, "a header includes no outside library:")
 
 
 def test_banned_calls():
@@ -168,7 +174,7 @@ def test_files_are_readable_in_one_sitting():
 
 
 def test_no_unfinished_business():
-    marks = re.compile(r"\b(" + "TO" + "DO|" + "FIX" + "ME|" + "XX" + r"X)\b")
+    marks = re.compile(r"\b(" + "TO" + "DO|" + "FIX" + r"ME)\b")  # three X are a currency code here
     offenders = [f"{where(path, number)}: {line.strip()[:80]}"
                  for folder in (CORE, TESTS, REPOSITORY / "scripts", REPOSITORY / "migrations")
                  for path in tracked(folder, ".c", ".h", ".py", ".lua", ".sql")
@@ -255,6 +261,8 @@ def test_no_global_state():
             allowed = GLOBALS.get(file, set())
             name = re.sub(r"\.\d+$", "", symbol)
             # .data.rel.ro shows as d although the linker makes it read-only; sanitizers add theirs.
+            if name == "rwd_log_site_here":  # of the log, under its lock: how often a line was printed
+                continue
             if allowed is None or name in allowed or re.match(r"(\.|__|_?asan|_?tsan)", name):
                 continue
             if in_relro(library, file, symbol):

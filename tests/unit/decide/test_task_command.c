@@ -137,18 +137,20 @@ static void a_claim_asks_the_gates(void **state)
         const char *geo;
         enum rwd_task_status to;
         enum rwd_task_reason reason;
+        bool never_sent;
     } rows[] = {
-        {RWD_TASK_PENDING, 0, 2, "TR", RWD_TASK_DISPATCHING, RWD_REASON_NONE},
-        {RWD_TASK_PENDING, INT64_MAX, 2, "TR", RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED},
-        {RWD_TASK_PENDING, noon_ms + 1, 2, "TR", RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED},
-        {RWD_TASK_PENDING, noon_ms, 2, "TR", RWD_TASK_DISPATCHING, RWD_REASON_NONE},
-        {RWD_TASK_PENDING, 0, 1, "TR", RWD_TASK_HELD, RWD_REASON_KYC_LEVEL},
-        {RWD_TASK_PENDING, 0, 2, "DE", RWD_TASK_DENIED, RWD_REASON_GEO_NOT_ALLOWED},
-        {RWD_TASK_PENDING, 0, 2, "", RWD_TASK_DENIED, RWD_REASON_GEO_UNKNOWN},
+        {RWD_TASK_PENDING, 0, 2, "TR", RWD_TASK_DISPATCHING, RWD_REASON_NONE, false},
+        {RWD_TASK_PENDING, INT64_MAX, 2, "TR", RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED, false},
+        {RWD_TASK_PENDING, noon_ms + 1, 2, "TR", RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED, false},
+        {RWD_TASK_PENDING, noon_ms, 2, "TR", RWD_TASK_DISPATCHING, RWD_REASON_NONE, false},
+        {RWD_TASK_PENDING, 0, 1, "TR", RWD_TASK_HELD, RWD_REASON_KYC_LEVEL, false},
+        {RWD_TASK_PENDING, 0, 2, "DE", RWD_TASK_DENIED, RWD_REASON_GEO_NOT_ALLOWED, true},
+        {RWD_TASK_PENDING, 0, 2, "", RWD_TASK_DENIED, RWD_REASON_GEO_UNKNOWN, true},
         /* It may have been paid: a person looks at it. */
-        {RWD_TASK_DISPATCHING, 0, 2, "DE", RWD_TASK_HELD, RWD_REASON_GEO_NOT_ALLOWED},
-        {RWD_TASK_DISPATCHING, INT64_MAX, 2, "TR", RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED},
-        {RWD_TASK_DISPATCHING, 0, 2, "TR", RWD_TASK_DISPATCHING, RWD_REASON_NONE},
+        {RWD_TASK_PENDING, 0, 2, "DE", RWD_TASK_HELD, RWD_REASON_GEO_NOT_ALLOWED, false},
+        {RWD_TASK_DISPATCHING, 0, 2, "DE", RWD_TASK_HELD, RWD_REASON_GEO_NOT_ALLOWED, false},
+        {RWD_TASK_DISPATCHING, INT64_MAX, 2, "TR", RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED, false},
+        {RWD_TASK_DISPATCHING, 0, 2, "TR", RWD_TASK_DISPATCHING, RWD_REASON_NONE, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (int old = 0; old < 2; old++) {
@@ -158,13 +160,16 @@ static void a_claim_asks_the_gates(void **state)
             w.player->profile.self_excluded_until_ms = rows[i].excluded_until_ms;
             w.player->profile.kyc_level = (uint8_t)rows[i].kyc_level;
             (void)snprintf(w.player->profile.geo, 3, "%s", rows[i].geo);
+            uint32_t attempts = rows[i].never_sent ? 0 : 2;
+            world_task(&w)->attempts = attempts;
             if (old != 0) {
                 world_task(&w)->created_ms = noon_ms - w.gates.hold_expires_ms - 5;
             }
             struct rwd_task_command command = command_of(&w, RWD_TASK_CLAIM);
             assert_int_equal(world_command(&w, &command, noon_ms), RWD_OK);
             assert_task(world_task(&w), rows[i].to, rows[i].reason);
-            assert_int_equal(world_task(&w)->attempts, rows[i].to == RWD_TASK_DISPATCHING ? 3 : 2);
+            assert_int_equal(
+                world_task(&w)->attempts, attempts + (rows[i].to == RWD_TASK_DISPATCHING ? 1 : 0));
             /* No hold is for ever: some tick will find it, and give its money back. */
             if (rows[i].to == RWD_TASK_HELD) {
                 int64_t again_ms = world_task(&w)->next_attempt_ms;

@@ -32,7 +32,7 @@ struct rig {
 static inline void rig_make(struct rig *rig)
 {
     memset(rig, 0, sizeof *rig);
-    strcpy(rig->dir, "/tmp/rwd_journal_XXXXXX");
+    (void)snprintf(rig->dir, sizeof rig->dir, "/tmp/rwd_journal_XXXXXX");
     assert_non_null(mkdtemp(rig->dir));
 }
 

@@ -119,12 +119,12 @@ static void many_containers_in_one_call(void **state)
     char raw[8192] = "{\"event_id\":\"e\",\"event_name\":\"bet\",\"version\":\"1.0.0\",\"ts\":"
                      "\"2025-11-10T11:37:21Z\",\"user\":{\"id\":\"u\"},\"payload\":{\"list\":[";
     open_fixture(&f);
+    size_t size = strlen(raw);
     for (int i = 1; i <= 100; i++) {
-        char item[32];
-        (void)snprintf(item, sizeof item, "%s{\"n\":%d}", i > 1 ? "," : "", i);
-        (void)strcat(raw, item);
+        size +=
+            (size_t)snprintf(raw + size, sizeof raw - size, "%s{\"n\":%d}", i > 1 ? "," : "", i);
     }
-    (void)strcat(raw, "]}}");
+    (void)snprintf(raw + size, sizeof raw - size, "]}}");
     set_event(&f, raw);
     /* More than the pool holds, all alive at once, twice over. */
     open_grant(&f, "",
