@@ -276,7 +276,7 @@ static void bench_encoders(size_t event_count)
 
 int main(int argc, char **argv)
 {
-    size_t event_count = argc > 1 ? (size_t)atoi(argv[1]) : 200000;
+    size_t event_count = argc > 1 ? strtoul(argv[1], NULL, 10) : 200000;
     const char *only = argc > 2 ? argv[2] : "";
     rwd_arena_init(&arena, 256 << 10, 64 << 20);
     pools = rwd_pools_create();
@@ -291,7 +291,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < 3; i++) {
         size_t rule_count = rule_counts[i];
         /* perf looks at one of them alone: bench_decide 200000 20. */
-        if (only[0] == '\0' || (size_t)atoi(only) == rule_count) {
+        if (only[0] == '\0' || strtoul(only, NULL, 10) == rule_count) {
             bench_rules(rule_count, event_count / (rule_count > 20 ? 8 : 1));
         }
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <ftw.h>
 #include <poll.h>
 
 static char dir[64];
@@ -39,12 +40,18 @@ static int open_dir(void **state)
     return mkdtemp(dir) != NULL ? 0 : -1;
 }
 
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void)status;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
 static int close_dir(void **state)
 {
     (void)state;
-    char command[96];
-    (void)snprintf(command, sizeof command, "rm -r %s", dir);
-    return system(command);
+    return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void versions_compare_as_numbers(void **state)
