@@ -47,6 +47,20 @@ static bool take_user_block(const struct rwd_event *event, struct rwd_profile *p
     return take_segments(event, profile) || changed;
 }
 
+/* What a late event says where nothing was known: the newer ones did not say it. */
+static bool fill_blanks(const struct rwd_event *event, struct rwd_profile *profile)
+{
+    bool changed =
+        profile->geo[0] == '\0' && copy_if_new(profile->geo, sizeof profile->geo, event->geo);
+    changed |= profile->platform[0] == '\0' &&
+               copy_if_new(profile->platform, sizeof profile->platform, event->platform);
+    if (profile->payer == RWD_UNKNOWN && event->payer != RWD_UNKNOWN) {
+        profile->payer = event->payer;
+        changed = true;
+    }
+    return changed;
+}
+
 static bool take_kyc(const struct rwd_event *event, struct rwd_profile *profile)
 {
     const struct rwd_json_node *node =
@@ -144,7 +158,8 @@ const struct rwd_profile *rwd_profile_after(
         return NULL;
     }
     *profile = player->profile;
-    bool changed = event->time_ms >= player->newest_event_ms && take_user_block(event, profile);
+    bool changed = event->time_ms >= player->newest_event_ms ? take_user_block(event, profile)
+                                                             : fill_blanks(event, profile);
     if (rwd_text_is(event->name, "kyc_status_changed")) {
         changed |= take_kyc(event, profile);
     } else if (rwd_text_is(event->name, "rg_event")) {

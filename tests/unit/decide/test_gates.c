@@ -333,6 +333,28 @@ static void geo_and_platform_of_the_newest_event(void **state)
     world_close(&w);
 }
 
+/* Shuffled, the event that names the country may come second: it is known from then on. */
+static void a_late_event_fills_what_nobody_said(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    world_rule_of(&w, "score = function() return 0 end");
+    struct rwd_profile *profile = &w.player->profile;
+    profile->geo[0] = '\0';
+    assert_int_equal(world_send(&w, "a", "bet", noon_ms, "", "{}"), RWD_OK);
+    assert_string_equal(profile->geo, "");
+    assert_int_equal(world_send(&w, "b", "login", noon_ms - 1000,
+                         ",\"geo\":\"TR\",\"platform\":\"ios\",\"payer_flag\":false", "{}"),
+        RWD_OK);
+    assert_string_equal(profile->geo, "TR");
+    assert_string_equal(profile->platform, "ios");
+    assert_int_equal(profile->payer, RWD_NO);
+    assert_int_equal(world_send(&w, "c", "login", noon_ms - 500, ",\"geo\":\"DE\"", "{}"), RWD_OK);
+    assert_string_equal(profile->geo, "TR");
+    world_close(&w);
+}
+
 static void kyc_levels(void **state)
 {
     (void)state;
@@ -411,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_lifted_hold_does_not_slip_past_the_review),
         cmocka_unit_test(exclusions_end_at_their_time),
         cmocka_unit_test(geo_and_platform_of_the_newest_event),
+        cmocka_unit_test(a_late_event_fills_what_nobody_said),
         cmocka_unit_test(kyc_levels),
         cmocka_unit_test(rg_events_in_any_order),
     };
