@@ -123,6 +123,8 @@ enum rwd_status rwd_pools_put(struct rwd_pools *pools, const struct rwd_pool_ter
     struct pool *pool = &pools->pools[count];
     pool->terms = *terms;
     pool->slot_count = terms->period == RWD_POOL_SEASON ? 1 : RWD_POOL_PERIOD_COUNT_MAX;
+    /* Zeroed memory that is never touched is never there: a pool takes the pages its periods lie
+     * in. */
     pool->slots = rwd_new(pool->slot_count * sizeof pool->slots[0]);
     set_caps(pool, terms);
     atomic_store_explicit(&pools->count, count + 1, memory_order_release);
@@ -199,12 +201,17 @@ struct rwd_pool_sums rwd_pool_read(const struct rwd_pools *pools, uint32_t pool_
     }
     sums.hard_cap_minor = atomic_load(&pool->hard_cap_minor);
     sums.soft_cap_minor = atomic_load(&pool->soft_cap_minor);
+    int64_t key = (int64_t)period + 1;
     for (size_t i = 0; i < pool->slot_count; i++) {
-        const struct period_slot *slot = &pool->slots[i];
-        if (atomic_load(&slot->key) == (int64_t)period + 1) {
+        const struct period_slot *slot = &pool->slots[((size_t)key + i) % pool->slot_count];
+        int64_t found = atomic_load(&slot->key);
+        if (found == key) {
             /* Spent first: it only grows out of used, so reserved never shows below zero. */
             sums.spent_minor = atomic_load(&slot->spent_minor);
             sums.reserved_minor = atomic_load(&slot->used_minor) - sums.spent_minor;
+        }
+        if (found == key || found == 0) {
+            break;
         }
     }
     return sums;

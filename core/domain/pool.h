@@ -17,8 +17,9 @@
 
 enum {
     RWD_POOL_COUNT_MAX = 256,
-    /* Day or week periods one pool can hold in memory: history may be loaded in any order. */
-    RWD_POOL_PERIOD_COUNT_MAX = 1024,
+    /* Day or week periods one pool can hold in memory, 24 bytes each: history may be loaded in any
+     * order, and a daily pool runs for 179 years. */
+    RWD_POOL_PERIOD_COUNT_MAX = 64 * 1024,
 };
 
 enum rwd_pool_period {

@@ -214,7 +214,7 @@ static void turn_away(struct rwd_ingest *ingest, struct rwd_batch *batch)
     size_t count = batch->count;
     for (size_t i = 0; i < count; i++) {
         batch->inputs[i].outcome = RWD_OUTCOME_REJECTED;
-        batch->inputs[i].problem = (struct rwd_problem *)(uintptr_t)&busy;
+        batch->inputs[i].problem = &busy;
     }
     for (size_t i = 0; i < count; i++) {
         input_done(ingest, &batch->inputs[i]);
@@ -357,9 +357,10 @@ static void add_read_event(struct ingest_request *request, struct rwd_batch *bat
     input->user_fingerprint = event->user_fingerprint;
     input->is_retry = request->http == NULL;
     if (status != RWD_OK) {
-        input->problem = rwd_arena_alloc(&batch->arena, sizeof *problem);
-        RWD_REQUIRE(input->problem != NULL);
-        *input->problem = *problem;
+        struct rwd_problem *kept = rwd_arena_alloc(&batch->arena, sizeof *kept);
+        RWD_REQUIRE(kept != NULL);
+        *kept = *problem;
+        input->problem = kept;
     }
     add_input(request, input);
 }

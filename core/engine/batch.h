@@ -49,8 +49,8 @@ struct rwd_input {
     bool is_retry; /* of a dead letter: refused again, it makes no new one */
     uint64_t user_fingerprint;
 
-    struct rwd_event event;      /* EVENT; REFUSED: raw and what could be read */
-    struct rwd_problem *problem; /* REFUSED, and REJECTED by a shard */
+    struct rwd_event event;            /* EVENT; REFUSED: raw and what could be read */
+    const struct rwd_problem *problem; /* REFUSED, and REJECTED by a shard */
     const struct rwd_task_command *command;
     const struct rwd_task *task; /* TASK: as it is after the command */
     uint8_t kyc_level;           /* TASK: of the player, for the partner */
@@ -58,9 +58,9 @@ struct rwd_input {
     const struct rwd_rule_version_row *rule_version;
     const struct rwd_rulebook_row *rulebook;
     const struct rwd_dead_letter_row *dead_letter;
-    struct rwd_text user_id; /* PLAYER */
-    struct rwd_text json;    /* PLAYER: the answer */
-    struct rwd_error *error; /* FAILED */
+    struct rwd_text user_id;       /* PLAYER */
+    struct rwd_text json;          /* PLAYER: the answer */
+    const struct rwd_error *error; /* FAILED */
 
     struct rwd_decision decision; /* ACCEPTED, of EVENT and TASK */
 

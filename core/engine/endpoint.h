@@ -33,7 +33,7 @@ enum rwd_delivery_outcome {
 enum rwd_delivery_outcome rwd_delivery_outcome_of(int http_status);
 
 /* Full jitter: anywhere from 0 to base x 2^(attempt - 1), at most max; random is uniform in
- * 0..2^64-1. A Retry-After (below 0: none) is the least, still at most max. */
+ * 0..2^64-1. A Retry-After (below 0: none) is the least, up to a day, even past max. */
 int64_t rwd_delivery_pause_ms(
     int64_t base_ms, int64_t max_ms, uint32_t attempt, int64_t retry_after_ms, uint64_t random);
 

@@ -20,8 +20,9 @@ enum {
     /* Rows that wait for the next checkpoint; past it the shard takes no batch until one is home.
      */
     WAITING_SIZE_MAX = 64 << 20,
-    /* A record in the journal. Below RWD_RECORD_BODY_SIZE_MAX by the headers of the smallest segment:
-     * what the journal cannot take must be refused here, for there it is decided already. */
+    /* A record in the journal. Below RWD_RECORD_BODY_SIZE_MAX by the headers of the smallest
+     * segment: what the journal cannot take must be refused here, for there it is decided already.
+     */
     RECORD_SIZE_MAX = RWD_RECORD_BODY_SIZE_MAX - (16 << 10),
     /* Of a refused event its dead letter keeps so much; the largest event is no longer. */
     DEAD_LETTER_BODY_SIZE_MAX = 512 << 10,
@@ -192,7 +193,7 @@ static bool set_record(struct rwd_shard *shard, struct rwd_input *input, enum rw
 
 static void refuse(struct rwd_input *input, const char *type, const char *detail)
 {
-    static struct rwd_problem no_memory = {
+    static const struct rwd_problem no_memory = {
         .type = "limit", .detail = "the batch's memory is used up; send the event again"};
     struct rwd_problem *problem = rwd_arena_alloc(&input->batch->arena, sizeof *problem);
     if (problem != NULL) {
@@ -204,7 +205,7 @@ static void refuse(struct rwd_input *input, const char *type, const char *detail
 
 static void fail(struct rwd_input *input, enum rwd_status status, const struct rwd_error *error)
 {
-    static struct rwd_error no_memory = {.text = "the batch's memory is used up; ask again"};
+    static const struct rwd_error no_memory = {.text = "the batch's memory is used up; ask again"};
     struct rwd_error *copy = rwd_arena_alloc(&input->batch->arena, sizeof *copy);
     if (copy != NULL) {
         *copy = *error;

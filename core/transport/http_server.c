@@ -50,12 +50,13 @@ struct connection {
     uint32_t magic;
     enum state state;
     int fd;
-    bool reads;      /* read_event is added */
-    bool processing; /* process() is on the stack */
-    bool started;    /* the request's first byte is here, its deadline stands */
-    bool reserved;   /* its body counts as in flight */
-    bool keep;       /* go on after the answer that is being written */
-    bool peer_done;  /* no more bytes will come */
+    bool reads;           /* read_event is added */
+    bool processing;      /* process() is on the stack */
+    bool started;         /* the request's first byte is here, its deadline stands */
+    bool reserved;        /* its body counts as in flight */
+    size_t reserved_size; /* and with how much: what has come of it */
+    bool keep;            /* go on after the answer that is being written */
+    bool peer_done;       /* no more bytes will come */
     bool over_limit;
     struct rwd_http_server *server;
     struct connection *next;
@@ -151,9 +152,10 @@ static void drop_body(struct connection *connection)
 {
     struct rwd_http_server *server = connection->server;
     if (connection->reserved) {
-        server->inflight_size -= connection->request.reader.body_size;
+        server->inflight_size -= connection->reserved_size;
         gauge(&server->counters.inflight_size, server->inflight_size);
         connection->reserved = false;
+        connection->reserved_size = 0;
     }
     rwd_free(connection->big_body);
     connection->big_body = NULL;
@@ -405,6 +407,20 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 
 /* ---- requests ---- */
 
+static void refuse_full(struct connection *connection)
+{
+    refuse(connection, 503, "Retry-After: 1\r\n",
+        "the bodies being worked on have reached inflight_size_max");
+}
+
+static void count_body(struct connection *connection, size_t more)
+{
+    struct rwd_http_server *server = connection->server;
+    connection->reserved_size += more;
+    server->inflight_size += more;
+    gauge(&server->counters.inflight_size, server->inflight_size);
+}
+
 /* The head is there: account for the body and give it room. False: refused. */
 static bool begin_body(struct connection *connection, size_t have)
 {
@@ -414,13 +430,13 @@ static bool begin_body(struct connection *connection, size_t have)
         return true;
     }
     if (reader->body_size > server->options.inflight_size_max - server->inflight_size) {
-        refuse(connection, 503, "Retry-After: 1\r\n",
-            "the bodies being worked on have reached inflight_size_max");
+        refuse_full(connection);
         return false;
     }
+    /* Counted as it comes: who announces much and sends little must not keep the others out. */
     connection->reserved = true;
-    server->inflight_size += reader->body_size;
-    gauge(&server->counters.inflight_size, server->inflight_size);
+    count_body(connection, have - reader->head_size < reader->body_size ? have - reader->head_size
+                                                                        : reader->body_size);
     if (reader->step == RWD_HTTP_STEP_COMPLETE) {
         return true;
     }
@@ -565,8 +581,13 @@ static void read_big_body(struct connection *connection)
         }
         connection->big_body_size += size;
         budget -= size;
+        count_body(connection, size);
     }
     if (connection->state != STATE_BIG_BODY) {
+        return;
+    }
+    if (connection->server->inflight_size > connection->server->options.inflight_size_max) {
+        refuse_full(connection);
         return;
     }
     if (connection->big_body_size == wanted) {

@@ -7,8 +7,9 @@
  * help.
  *
  * Memory: a connection holds a 20 KiB buffer only while it has unread bytes or an open request; a
- * body that does not fit there gets a buffer of exactly Content-Length. All announced body bytes
- * count against inflight_size_max; past it a request gets 503 with Retry-After before it is read.
+ * body that does not fit there gets a buffer of exactly Content-Length. Body bytes count against
+ * inflight_size_max as they come, so who announces much and sends little keeps nobody out; past it
+ * a request gets 503 with Retry-After, before it is read where its length alone is too much.
  *
  * Threads:   everything is called from the loop's thread; counters may be read from any.
  * Ownership: a request, and every text it hands out, is borrowed from the call of the handler until
@@ -46,7 +47,7 @@ struct rwd_http_server_counters {
     _Atomic uint64_t requests_refused;    /* by the reader or a limit, before the handler */
     _Atomic uint64_t requests_open;       /* handed over and not yet answered */
     _Atomic uint64_t timeouts;
-    _Atomic uint64_t inflight_size; /* announced body bytes not yet answered */
+    _Atomic uint64_t inflight_size; /* body bytes received and not yet answered */
     _Atomic uint64_t bytes_in;
     _Atomic uint64_t bytes_out;
     _Atomic uint64_t answers[6]; /* by status / 100 */

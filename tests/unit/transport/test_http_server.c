@@ -472,6 +472,29 @@ static void bodies_in_flight_have_a_limit(void **state)
     rwd_buffer_finish(&heard);
 }
 
+/* Who announces a large body and sends none of it holds nothing, so others are served. */
+static void an_announced_body_keeps_nobody_out(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->options.inflight_size_max = 100000;
+    start(fixture);
+    struct rwd_buffer heard = {0};
+    int slow = dial(fixture);
+    say_string(fixture, slow, "POST /" HOST "Content-Length: 90000\r\n\r\na");
+    int other = dial(fixture);
+    for (int i = 0; i < 3; i++) {
+        say_string(fixture, other, "POST /" HOST "Content-Length: 20000\r\n\r\n");
+        for (int chunk = 0; chunk < 2000; chunk++) {
+            say_string(fixture, other, "0123456789");
+        }
+        assert_true(hear(fixture, other, 20000, "0123456789", &heard));
+        assert_memory_equal(heard.data, "HTTP/1.1 200 OK\r\n", 17);
+    }
+    (void)close(slow);
+    (void)close(other);
+    rwd_buffer_finish(&heard);
+}
+
 static void connections_have_a_limit(void **state)
 {
     struct fixture *fixture = *state;
@@ -600,6 +623,7 @@ int main(void)
         CASE(refusals_reach_a_peer_that_goes_on_sending),
         CASE(slow_peers_are_cut),
         CASE(bodies_in_flight_have_a_limit),
+        CASE(an_announced_body_keeps_nobody_out),
         CASE(connections_have_a_limit),
         CASE(big_answers_wait_for_a_slow_reader),
         CASE(drains_on_stop),
