@@ -51,7 +51,7 @@ void rwd_checkpoint_message_reset(struct rwd_checkpoint_message *message)
     message->size = 0;
     message->has_due_tasks = false;
     message->stamp = 0;
-    message->replay_position = 0;
+    message->replay_position = RWD_CHECKPOINT_AT_STAMP;
 }
 
 static void *take(struct rwd_checkpoint_message *message, size_t size)

@@ -20,15 +20,19 @@
 #include "runtime/mailbox.h"
 #include "store/store.h"
 
+/* No position: 0 is one, the journal's beginning. */
+#define RWD_CHECKPOINT_AT_STAMP UINT64_MAX
+
 struct rwd_checkpoint_message {
     struct rwd_message message;
     uint32_t shard;
-    uint64_t epoch;           /* the shard's how manieth */
-    uint64_t stamp;           /* the journal's end when it passed */
-    uint64_t replay_position; /* 0: the stamp */
-    bool has_all_tasks;       /* no changed task was left for the next one */
-    bool has_due_tasks;       /* the dispatcher has something to look at */
-    int64_t taken_ns;         /* how long the transaction took */
+    uint64_t epoch; /* the shard's how manieth */
+    uint64_t stamp; /* the journal's end when it passed */
+    uint64_t
+        replay_position; /* where recovery is to begin; RWD_CHECKPOINT_AT_STAMP: at the stamp */
+    bool has_all_tasks;  /* no changed task was left for the next one */
+    bool has_due_tasks;  /* the dispatcher has something to look at */
+    int64_t taken_ns;    /* how long the transaction took */
     struct rwd_mailbox *home;
     struct rwd_arena arena;
     size_t size; /* of the rows and texts taken in */

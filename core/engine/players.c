@@ -190,10 +190,19 @@ void rwd_players_mark_dirty(
     push(list_of(players, player), player);
 }
 
+/* Both lists are in the order of becoming dirty, so one that was taken already has only such behind
+ * it, or newcomers that can wait. */
+static struct rwd_player *first_not_taken(const struct list *list, uint64_t epoch)
+{
+    return list->first != NULL && list->first->saved_epoch != epoch ? list->first : NULL;
+}
+
 struct rwd_player *rwd_players_take_dirty(struct rwd_players *players, uint64_t epoch)
 {
-    struct rwd_player *player =
-        players->urgent.first != NULL ? players->urgent.first : players->dirty.first;
+    struct rwd_player *player = first_not_taken(&players->urgent, epoch);
+    if (player == NULL) {
+        player = first_not_taken(&players->dirty, epoch);
+    }
     if (player != NULL) {
         cut(list_of(players, player), player);
         player->dirty = false;

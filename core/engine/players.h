@@ -30,7 +30,8 @@ RWD_MUST_USE enum rwd_status rwd_players_get(struct rwd_players *players, struct
 /* The player changed while the shard had posted `epoch` checkpoints. */
 void rwd_players_mark_dirty(
     struct rwd_players *players, struct rwd_player *player, uint64_t epoch, bool urgent);
-/* The dirty player to be stored next, now clean and saved by checkpoint `epoch`; NULL: none. */
+/* The dirty player to be stored next, now clean and saved by checkpoint `epoch`; NULL: none. A
+ * player that became dirty again since this checkpoint took it waits for the next one. */
 struct rwd_player *rwd_players_take_dirty(struct rwd_players *players, uint64_t epoch);
 /* The smallest epoch a dirty player became dirty in; `none` where there is none. */
 uint64_t rwd_players_dirty_since(const struct rwd_players *players, uint64_t none);

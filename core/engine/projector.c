@@ -80,7 +80,9 @@ static uint64_t least(const struct rwd_projector *projector, const uint64_t *pos
 static void write_checkpoint(
     struct rwd_projector *projector, struct rwd_checkpoint_message *message)
 {
-    uint64_t position = message->replay_position != 0 ? message->replay_position : message->stamp;
+    uint64_t position = message->replay_position != RWD_CHECKPOINT_AT_STAMP
+                            ? message->replay_position
+                            : message->stamp;
     RWD_REQUIRE(position >= projector->positions[message->shard]);
     projector->positions[message->shard] = position;
     message->rows.journal_position = least(projector, projector->positions);

@@ -31,6 +31,8 @@ enum {
     /* The projector is to be busy at most this part of the time: 1 in 6, so that its upserts leave
      * the cores to deciding; the slower the store, the rarer and fuller the checkpoints. */
     CHECKPOINT_PAUSE_FACTOR = 5,
+    /* Players serialised between two batches: half a millisecond's work. */
+    CHECKPOINT_SLICE_COUNT = 64,
 };
 
 /* Where the journal stood when checkpoint `epoch` passed it. */
@@ -64,6 +66,7 @@ struct rwd_shard {
 
     struct rwd_checkpoint_message *filling;
     struct rwd_checkpoint_message *spare; /* NULL while one is on its way */
+    int64_t taken;                        /* players in filling */
     uint64_t epoch;                       /* checkpoints posted */
     uint64_t committed_epoch;
     int64_t next_checkpoint_ns;
@@ -518,7 +521,7 @@ static uint64_t position_of_epoch(const struct rwd_shard *shard, uint64_t epoch)
             return shard->stamps[i - 1].position;
         }
     }
-    return 0; /* this very checkpoint: the journal's stamp will tell */
+    return RWD_CHECKPOINT_AT_STAMP; /* this very checkpoint's: the journal will tell */
 }
 
 static void forget_stamps_before(struct rwd_shard *shard, uint64_t epoch)
@@ -532,16 +535,20 @@ static void forget_stamps_before(struct rwd_shard *shard, uint64_t epoch)
     shard->stamp_count -= old;
 }
 
-/* As many as one checkpoint may hold. */
-static void add_dirty_players(struct rwd_shard *shard, struct rwd_checkpoint_message *message)
+/* At most count players; how many there were. */
+static int64_t add_dirty_players(
+    struct rwd_shard *shard, struct rwd_checkpoint_message *message, int64_t count)
 {
-    for (int64_t i = 0; i < shard->options.config->engine_checkpoint_player_count_max; i++) {
-        struct rwd_player *player = rwd_players_take_dirty(shard->players, shard->epoch);
+    int64_t added = 0;
+    while (added < count) {
+        struct rwd_player *player = rwd_players_take_dirty(shard->players, shard->epoch + 1);
         if (player == NULL) {
-            return;
+            break;
         }
         rwd_checkpoint_add_player(message, player, shard->options.directory, shard->options.pools);
+        added++;
     }
+    return added;
 }
 
 static void post_checkpoint(struct rwd_shard *shard)
@@ -550,7 +557,7 @@ static void post_checkpoint(struct rwd_shard *shard)
     shard->filling = shard->spare;
     shard->spare = NULL;
     shard->epoch++;
-    add_dirty_players(shard, message);
+    shard->taken = 0;
     uint64_t since = rwd_players_dirty_since(shard->players, shard->epoch);
     forget_stamps_before(shard, since);
     message->message.kind = RWD_SHARD_CHECKPOINT;
@@ -602,6 +609,14 @@ static int tend_checkpoint(struct rwd_shard *shard)
         return (int)(left_ns / 1000000) + 1;
     }
     if (checkpoint_wanted(shard)) {
+        /* A slice at a time, with batches in between: a checkpoint must not keep an ack waiting. */
+        int64_t room = shard->options.config->engine_checkpoint_player_count_max - shard->taken;
+        int64_t slice = room < CHECKPOINT_SLICE_COUNT ? room : CHECKPOINT_SLICE_COUNT;
+        int64_t added = add_dirty_players(shard, shard->filling, slice);
+        shard->taken += added;
+        if (added == slice && added < room) {
+            return 0;
+        }
         post_checkpoint(shard);
         return -1;
     }
@@ -801,12 +816,13 @@ enum rwd_status rwd_shard_store_replayed(
     enum rwd_status status = RWD_OK;
     while (status == RWD_OK &&
            (rwd_players_dirty_count(shard->players) > 0 || shard->filling->size > 0)) {
-        add_dirty_players(shard, shard->filling);
+        (void)add_dirty_players(
+            shard, shard->filling, shard->options.config->engine_checkpoint_player_count_max);
         /* The position stays where it is until all shards are through. */
         shard->filling->rows.journal_position = shard->options.replay_position;
         status = rwd_store_checkpoint(store, &shard->filling->rows, error);
         rwd_checkpoint_message_reset(shard->filling);
     }
-    (void)rwd_players_evict(shard->players, shard->hot_count_max, shard->epoch);
+    (void)rwd_players_evict(shard->players, shard->hot_count_max, shard->epoch + 1);
     return status;
 }

@@ -48,5 +48,5 @@ void rwd_thread_step_back(void)
 {
     /* Linux keeps a nice value for each thread; PRIO_PROCESS with 0 is the caller's. Not being
      * allowed to is no fault: it is a courtesy. */
-    (void)setpriority(PRIO_PROCESS, 0, 10);
+    (void)setpriority(PRIO_PROCESS, 0, 19);
 }

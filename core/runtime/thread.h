@@ -22,7 +22,7 @@ struct rwd_thread {
 RWD_MUST_USE enum rwd_status rwd_thread_start(struct rwd_thread *thread, const char *name,
     size_t stack_size, void (*run)(void *context), void *context, struct rwd_error *error);
 void rwd_thread_join(struct rwd_thread *thread);
-/* The calling thread steps back (nice 10) where cores are short: for work that nobody waits for. */
+/* The calling thread steps back (nice 19) where cores are short: for work that nobody waits for. */
 void rwd_thread_step_back(void);
 
 #endif

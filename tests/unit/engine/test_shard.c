@@ -144,7 +144,9 @@ static void append(struct house *house, const struct rwd_input *input)
 
 static void commit(struct house *house, struct rwd_checkpoint_message *message)
 {
-    uint64_t position = message->replay_position != 0 ? message->replay_position : message->stamp;
+    uint64_t position = message->replay_position != RWD_CHECKPOINT_AT_STAMP
+                            ? message->replay_position
+                            : message->stamp;
     assert_true(position <= message->stamp);
     message->rows.journal_position = position;
     SHELF_OK(house, rwd_store_checkpoint(house->shelf.store, &message->rows, &house->error));
