@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/shard.h"
+#include "runtime/thread.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ enum {
        practice. */
     MAILBOX_COUNT_MAX = 1 << 20,
     FULL_DISK_RETRY_MS = 250,
+    FILL_LOOK_MS = 50,
     EXIT_JOURNAL_FAILED = 70, /* EX_SOFTWARE of sysexits.h */
 };
 
@@ -22,6 +24,7 @@ struct rwd_journal_thread {
     struct rwd_journal_writer *writer;
     struct rwd_clock clock;
     struct rwd_mailbox *mailbox;
+    struct rwd_mailbox *fill_mailbox;
     struct rwd_mailbox *projector;
     _Atomic uint64_t *end;
     struct rwd_journal_metrics metrics;
@@ -38,6 +41,7 @@ struct rwd_journal_thread *rwd_journal_thread_create(struct rwd_journal_writer *
     journal->projector = projector;
     journal->end = end;
     journal->mailbox = rwd_mailbox_create(MAILBOX_COUNT_MAX);
+    journal->fill_mailbox = rwd_mailbox_create(1);
     return journal;
 }
 
@@ -45,6 +49,7 @@ void rwd_journal_thread_destroy(struct rwd_journal_thread *journal)
 {
     if (journal != NULL) {
         rwd_mailbox_destroy(journal->mailbox);
+        rwd_mailbox_destroy(journal->fill_mailbox);
         rwd_free(journal);
     }
 }
@@ -52,6 +57,11 @@ void rwd_journal_thread_destroy(struct rwd_journal_thread *journal)
 struct rwd_mailbox *rwd_journal_thread_mailbox(struct rwd_journal_thread *journal)
 {
     return journal->mailbox;
+}
+
+struct rwd_mailbox *rwd_journal_thread_fill_mailbox(struct rwd_journal_thread *journal)
+{
+    return journal->fill_mailbox;
 }
 
 struct rwd_journal_metrics *rwd_journal_thread_metrics(struct rwd_journal_thread *journal)
@@ -171,4 +181,21 @@ void rwd_journal_thread_run(void *context)
             handle(journal, messages);
         }
     }
+}
+
+void rwd_journal_thread_fill(void *context)
+{
+    struct rwd_journal_thread *journal = context;
+    rwd_thread_step_back();
+    struct rwd_message *stop = NULL;
+    while (stop == NULL) {
+        /* As long a pause as each piece took, so that it has half of what the disk can do at most.
+         */
+        int64_t begin_ns = rwd_clock_monotonic_ns(&journal->clock);
+        bool filled = rwd_journal_fill(journal->writer);
+        int64_t taken_ns = rwd_clock_monotonic_ns(&journal->clock) - begin_ns;
+        stop = rwd_mailbox_wait(
+            journal->fill_mailbox, filled ? (int)(taken_ns / 1000000) + 1 : FILL_LOOK_MS);
+    }
+    rwd_free(stop);
 }

@@ -1,3 +1,4 @@
+#include "journal/filler.h"
 #include "journal/recover.h"
 
 #include "base/check.h"
@@ -18,10 +19,6 @@
 enum {
     SEGMENT_SIZE_DEFAULT = 256 << 20,
     BUFFER_SIZE_FIRST = 256 << 10,
-    /* A sync into extents that were never written converts them, which costs twice the time of a
-     * small sync (see bench_journal); so small commits find zeros written ahead of them. */
-    SMALL_COMMIT_SIZE = 64 << 10,
-    ZERO_AHEAD_SIZE = 1 << 20,
 };
 
 struct rwd_journal_writer {
@@ -36,8 +33,7 @@ struct rwd_journal_writer {
     uint64_t size;
     uint64_t offset; /* where the commit in the buffer goes; all before it is durable */
     uint64_t previous_end;
-    uint64_t zeroed; /* up to where the file was written, with zeros if with nothing else */
-    bool zero_ahead;
+    struct rwd_journal_filler *filler;
     int next_fd; /* -1: not prepared */
     uint64_t next_size;
 
@@ -137,7 +133,7 @@ enum rwd_status rwd_journal_open(const struct rwd_journal_options *options,
     opened->lock_fd = -1;
     opened->fd = -1;
     opened->next_fd = -1;
-    opened->zero_ahead = !options->no_zero_ahead;
+    opened->filler = rwd_journal__filler_create(opened->dir);
     enum rwd_status status = make_folder(opened->dir, error);
     if (status == RWD_OK) {
         status = lock_folder(opened, error);
@@ -164,6 +160,7 @@ void rwd_journal_close(struct rwd_journal_writer *writer)
             (void)close(fds[i]);
         }
     }
+    rwd_journal__filler_destroy(writer->filler);
     rwd_free(writer->buffer);
     rwd_free(writer->dir);
     rwd_free(writer);
@@ -184,13 +181,24 @@ enum rwd_status rwd_journal_prepare(struct rwd_journal_writer *writer, struct rw
         /* Left from before the start; recovery has seen to it that it holds nothing. */
         writer->next_fd = fd;
         writer->next_size = (uint64_t)status.st_size;
-        return RWD_OK;
+    } else {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        writer->next_size = writer->segment_size;
+        enum rwd_status made =
+            rwd_segment__create(writer->dir, base, writer->segment_size, &writer->next_fd, error);
+        if (made != RWD_OK) {
+            return made;
+        }
     }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    writer->next_size = writer->segment_size;
-    return rwd_segment__create(writer->dir, base, writer->segment_size, &writer->next_fd, error);
+    rwd_journal__filler_offer(writer->filler, base, writer->next_size);
+    return RWD_OK;
+}
+
+bool rwd_journal_fill(struct rwd_journal_writer *writer)
+{
+    return rwd_journal__filler_fill(writer->filler);
 }
 
 /* In memory; the disk hears of it with the first commit. */
@@ -202,7 +210,6 @@ static void roll(struct rwd_journal_writer *writer)
     writer->size = writer->next_size;
     writer->fd = writer->next_fd;
     writer->offset = 0;
-    writer->zeroed = 0;
     writer->next_fd = -1;
 }
 
@@ -322,25 +329,6 @@ static size_t put_seal(struct rwd_journal_writer *writer)
     return writer->buffer_size + RWD_SEAL_SIZE;
 }
 
-/* Zeros behind a small commit, so that the next ones find extents that are written already. */
-static bool write_zeros_ahead(struct rwd_journal_writer *writer, size_t commit_size)
-{
-    static const char zeros[ZERO_AHEAD_SIZE];
-    uint64_t end = writer->offset + commit_size;
-    if (writer->zeroed < end) {
-        writer->zeroed = end;
-    }
-    if (!writer->zero_ahead || commit_size >= SMALL_COMMIT_SIZE ||
-        writer->zeroed - end >= SMALL_COMMIT_SIZE) {
-        return true;
-    }
-    uint64_t rest = writer->size - writer->zeroed;
-    size_t size = rest < sizeof zeros ? (size_t)rest : sizeof zeros;
-    uint64_t from = writer->zeroed;
-    writer->zeroed += size;
-    return rwd_segment__write(writer->fd, from, zeros, size);
-}
-
 enum rwd_status rwd_journal_commit(struct rwd_journal_writer *writer, struct rwd_error *error)
 {
     if (writer->poisoned) {
@@ -351,11 +339,11 @@ enum rwd_status rwd_journal_commit(struct rwd_journal_writer *writer, struct rwd
         return RWD_OK;
     }
     size_t size = put_seal(writer);
+    rwd_journal__filler_claim(writer->filler, writer->base, writer->size, writer->offset, size);
     const char *what = "write";
     RWD_FAULT_POINT("journal.write.before");
     bool good = !RWD_FAULT_ERROR("journal.write") &&
-                rwd_segment__write(writer->fd, writer->offset, writer->buffer, size) &&
-                write_zeros_ahead(writer, size);
+                rwd_segment__write(writer->fd, writer->offset, writer->buffer, size);
     RWD_FAULT_POINT("journal.write.after");
     if (good) {
         what = "sync";

@@ -5,11 +5,15 @@
  *
  *     bench_journal FOLDER [seconds per case, default 2 [only this many records a commit]]
  */
+#include "base/check.h"
 #include "base/histogram.h"
 #include "base/memory.h"
 #include "journal/index.h"
 
 #include <dirent.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +59,7 @@ struct bench {
     struct rwd_histogram prepares;
     char body[2][BODY_SIZE / 2];
     uint64_t records;
+    _Atomic bool stopping; /* the thread that writes zeros ahead */
 };
 
 static void append(struct bench *bench)
@@ -81,14 +86,28 @@ static void prepare(struct bench *bench)
     }
 }
 
+static void *fill(void *argument)
+{
+    struct bench *bench = argument;
+    while (!atomic_load(&bench->stopping)) {
+        if (!rwd_journal_fill(bench->writer)) {
+            (void)poll(NULL, 0, 1);
+        }
+    }
+    return NULL;
+}
+
 static void run(struct bench *bench, size_t each, bool zero_ahead, double seconds)
 {
-    const struct rwd_journal_options options = {.dir = bench->dir, .no_zero_ahead = !zero_ahead};
+    const struct rwd_journal_options options = {.dir = bench->dir};
     memset(&bench->commits, 0, sizeof bench->commits);
     memset(&bench->prepares, 0, sizeof bench->prepares);
     bench->records = 0;
     remove_folder(bench->dir);
     require(rwd_journal_open(&options, &bench->writer, &bench->error), &bench->error);
+    pthread_t filler;
+    atomic_store(&bench->stopping, !zero_ahead);
+    RWD_REQUIRE(pthread_create(&filler, NULL, fill, bench) == 0);
     int64_t start = clock_ns(CLOCK_MONOTONIC);
     int64_t start_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     int64_t now = start;
@@ -118,6 +137,8 @@ static void run(struct bench *bench, size_t each, bool zero_ahead, double second
         cpu / (double)bench->records, (double)rwd_histogram_quantile(&bench->prepares, 0.5) / 1e6,
         (double)rwd_histogram_quantile(&bench->prepares, 1) / 1e6);
     (void)fflush(stdout);
+    atomic_store(&bench->stopping, true);
+    (void)pthread_join(filler, NULL);
     rwd_journal_close(bench->writer);
 }
 
