@@ -57,8 +57,9 @@ static const struct option options[] = {
     INTEGER(journal, segment_size_mib, 256, 1, 4096, "size of a preallocated journal segment"),
     TEXT(store, url, "", "empty: sqlite:<data.dir>/rewardd.sqlite3"),
     INTEGER(engine, shards, 0, 0, 64, "threads that decide; 0: half the cores, at least one"),
-    INTEGER(engine, checkpoint_interval_ms, 100, 10, 60000, "pause between two checkpoints"),
-    INTEGER(engine, checkpoint_player_count_max, 1024, 16, 1000000, "players in one checkpoint"),
+    INTEGER(
+        engine, checkpoint_interval_ms, 100, 10, 60000, "pause before changed players are stored"),
+    INTEGER(engine, checkpoint_player_count_max, 128, 16, 1000000, "players in one checkpoint"),
     INTEGER(engine, hot_player_count_max, 200000, 64, 100000000,
         "players kept in memory, over all shards"),
     INTEGER(engine, batch_event_count_max, 256, 1, 4096, "events handed over at once"),

@@ -69,6 +69,7 @@ struct rwd_shard {
     int64_t taken;                        /* players in filling */
     uint64_t epoch;                       /* checkpoints posted */
     uint64_t committed_epoch;
+    uint64_t round_epoch; /* who was dirty by then is stored before there is a pause */
     int64_t next_checkpoint_ns;
     uint64_t last_stamp;
     struct stamp *stamps; /* of the epochs a dirty player may date from, ascending */
@@ -587,10 +588,14 @@ static void checkpoint_home(struct rwd_shard *shard, struct rwd_checkpoint_messa
     shard->stamp_capacity = capacity;
     shard->stamps[shard->stamp_count++] =
         (struct stamp){.epoch = message->epoch, .position = message->stamp};
-    int64_t interval_ns = shard->options.config->engine_checkpoint_interval_ms * 1000000;
+    /* The interval is between rounds, and a round is as many checkpoints as it takes. */
     int64_t pause_ns = message->taken_ns * CHECKPOINT_PAUSE_FACTOR;
-    shard->next_checkpoint_ns = rwd_clock_monotonic_ns(&shard->options.clock) +
-                                (pause_ns > interval_ns ? pause_ns : interval_ns);
+    if (rwd_players_dirty_since(shard->players, UINT64_MAX) > shard->round_epoch) {
+        int64_t interval_ns = shard->options.config->engine_checkpoint_interval_ms * 1000000;
+        pause_ns = pause_ns > interval_ns ? pause_ns : interval_ns;
+        shard->round_epoch = shard->epoch;
+    }
+    shard->next_checkpoint_ns = rwd_clock_monotonic_ns(&shard->options.clock) + pause_ns;
     rwd_checkpoint_message_reset(message);
     shard->spare = message;
     rwd_count(&shard->metrics.players_evicted,

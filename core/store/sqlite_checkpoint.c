@@ -13,13 +13,13 @@
 #include <stdlib.h>
 
 enum {
-    /* The log is copied back into the file, and both are synced, when it has grown to this, 8 MB.
-     * The sync shares the disk with the journal's: at 64 MB it kept acks waiting for 40 ms (p99 of
-     * single posts at half load 36 ms), at 8 MB for 10 (p99 8 ms). Larger means less copying. */
-    WAL_PAGE_COUNT_DUE = 2048,
+    /* The log is copied back into the file, and both are synced, when it has grown to this, 512 KB.
+     * The sync shares the disk with the journal's: p99 of single posts at half load was 36 ms at
+     * 64 MB, 8 ms at 8 MB, and is what it is without a store at this. Larger means less copying. */
+    WAL_PAGE_COUNT_DUE = 128,
     /* A reader that keeps an old picture open (a shell in a transaction) keeps the log from being
-     * started over; past this the projector waits for readers, but not long. */
-    WAL_PAGE_COUNT_FORCED = 4 * WAL_PAGE_COUNT_DUE,
+     * started over; past this, 32 MB, the projector waits for readers, but not long. */
+    WAL_PAGE_COUNT_FORCED = 8192,
     FORCED_TIMEOUT_MS = 50,
     LANE_COUNT = 2,
 };
@@ -523,8 +523,8 @@ static void tend_wal(struct rwd_sqlite_store *store)
         (void)sqlite3_busy_timeout(store->db, RWD_STORE__BUSY_TIMEOUT_MS);
     }
     if (code != SQLITE_OK || (forced && copied_count < page_count)) {
-        /* Wait not again at every commit: when as much again has come. */
-        store->wal_page_count_forced = store->wal_page_count + WAL_PAGE_COUNT_DUE;
+        /* Wait not again at every commit: when a good deal more has come. */
+        store->wal_page_count_forced = store->wal_page_count + WAL_PAGE_COUNT_FORCED / 4;
         store->sync_failed = store->sync_failed || code == SQLITE_IOERR_FSYNC;
         rwd_log(RWD_LOG_WARN, "store",
             "wal_pages=%d copied=%d reason=\"%s\" msg=\"the log cannot be copied back\"",
