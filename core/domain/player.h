@@ -125,6 +125,9 @@ static inline struct rwd_text rwd_player_user_id(const struct rwd_player *player
 
 /* Deduplication. Event times tell which fingerprints may be forgotten: those of hours more than the
  * window behind the player's newest event. */
+/* Brings near what has_seen will look at, a step at a time: memory is what an event waits for. */
+void rwd_player_seen_foresee(const struct rwd_player *player);
+void rwd_player_seen_foresee_slot(const struct rwd_player *player, uint64_t event_fingerprint);
 bool rwd_player_has_seen(const struct rwd_player *player, uint64_t event_fingerprint);
 void rwd_player_saw(struct rwd_player *player, uint64_t event_fingerprint, int64_t event_ms);
 size_t rwd_player_seen_count(const struct rwd_player *player);

@@ -154,6 +154,20 @@ static void spill(struct rwd_seen *seen, uint64_t sequence)
     seen->spills[seen->spill_count - 1].sequence = sequence;
 }
 
+void rwd_player_seen_foresee(const struct rwd_player *player)
+{
+    __builtin_prefetch(player->seen);
+}
+
+void rwd_player_seen_foresee_slot(const struct rwd_player *player, uint64_t event_fingerprint)
+{
+    const struct rwd_seen *seen = player->seen;
+    if (seen != NULL) {
+        __builtin_prefetch(&seen->slots[(uint32_t)(event_fingerprint >> 8) & (seen->capacity - 1)]);
+        __builtin_prefetch(&seen->tail[seen->tail_count]);
+    }
+}
+
 bool rwd_player_has_seen(const struct rwd_player *player, uint64_t event_fingerprint)
 {
     const struct rwd_seen *seen = player->seen;

@@ -163,6 +163,32 @@ enum rwd_status rwd_players_find(struct rwd_players *players, struct rwd_text us
     return load(players, user_id, fingerprint, player, error);
 }
 
+void rwd_players_foresee(const struct rwd_players *players, uint64_t fingerprint,
+    uint64_t event_fingerprint, unsigned step)
+{
+    struct rwd_player **bucket = bucket_of(players, fingerprint);
+    if (step == 0) {
+        __builtin_prefetch(bucket);
+        return;
+    }
+    /* The first of a bucket is mostly the only one. */
+    const struct rwd_player *player = *bucket;
+    if (player == NULL) {
+        return;
+    }
+    if (step == 1) {
+        __builtin_prefetch(player);
+        __builtin_prefetch(&player->rules);
+        __builtin_prefetch(&player->dirty);
+    } else if (step == 2) {
+        __builtin_prefetch(player->user_id);
+        __builtin_prefetch(player->rules);
+        rwd_player_seen_foresee(player);
+    } else {
+        rwd_player_seen_foresee_slot(player, event_fingerprint);
+    }
+}
+
 enum rwd_status rwd_players_get(struct rwd_players *players, struct rwd_text user_id,
     uint64_t fingerprint, struct rwd_player **player, struct rwd_error *error)
 {

@@ -27,6 +27,12 @@ RWD_MUST_USE enum rwd_status rwd_players_find(struct rwd_players *players, struc
 RWD_MUST_USE enum rwd_status rwd_players_get(struct rwd_players *players, struct rwd_text user_id,
     uint64_t fingerprint, struct rwd_player **player, struct rwd_error *error);
 
+/* For the events that come after the one at hand: step 0 a good while before, to the last step
+ * shortly before. Each brings near what the next one reads; none changes anything. */
+enum { RWD_PLAYERS_FORESEE_STEPS = 4 };
+void rwd_players_foresee(const struct rwd_players *players, uint64_t fingerprint,
+    uint64_t event_fingerprint, unsigned step);
+
 /* The player changed while the shard had posted `epoch` checkpoints. */
 void rwd_players_mark_dirty(
     struct rwd_players *players, struct rwd_player *player, uint64_t epoch, bool urgent);

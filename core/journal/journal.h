@@ -17,11 +17,11 @@
  * base position + offset in the file. Positions order records as written; sequences (given by the
  * engine) order what happened to one player. Byte by byte it is described in segment.h.
  *
- * Threads:   a writer belongs to the journal thread, but for rwd_journal_fill. Readers are independent and may follow a live
- *            journal from any thread or process: they see whole commits only.
- * Errors:    a failed write or sync is final: the writer refuses everything from then on and the
- * process must stop (never retry an fsync). A full disk is met when a segment is prepared, before
- *            anything is decided: UNAVAILABLE from rwd_journal_prepare, and it may be called again.
+ * Threads:   a writer belongs to the journal thread, but for rwd_journal_fill. Readers are
+ * independent and may follow a live journal from any thread or process: they see whole commits
+ * only. Errors:    a failed write or sync is final: the writer refuses everything from then on and
+ * the process must stop (never retry an fsync). A full disk is met when a segment is prepared,
+ * before anything is decided: UNAVAILABLE from rwd_journal_prepare, and it may be called again.
  */
 #ifndef RWD_JOURNAL_JOURNAL_H
 #define RWD_JOURNAL_JOURNAL_H

@@ -21,6 +21,8 @@ struct rwd_store_house {
     enum rwd_status (*reader_open)(
         const char *location, struct rwd_store_reader **reader, struct rwd_error *error);
     void (*reader_close)(struct rwd_store_reader *reader);
+    void (*hold)(struct rwd_store_reader *reader);
+    void (*release)(struct rwd_store_reader *reader);
     enum rwd_status (*position)(struct rwd_store_reader *reader, uint64_t *journal_position,
         uint64_t *sequence, struct rwd_error *error);
     enum rwd_status (*player)(struct rwd_store_reader *reader, struct rwd_text user_id,

@@ -144,6 +144,8 @@ enum rwd_status rwd_store__checkpoint(
 /* ---- the reading side ---- */
 
 enum rwd_store__read {
+    RWD_STORE__READ_HOLD,
+    RWD_STORE__READ_RELEASE,
     RWD_STORE__READ_POSITION,
     RWD_STORE__READ_PLAYER,
     RWD_STORE__READ_DUE,
@@ -174,6 +176,8 @@ RWD_MUST_USE enum rwd_status rwd_store__collect(sqlite3 *db, sqlite3_stmt *state
 enum rwd_status rwd_store__reader_open(
     const char *path, struct rwd_store_reader **reader, struct rwd_error *error);
 void rwd_store__reader_close(struct rwd_store_reader *base);
+void rwd_store__reader_hold(struct rwd_store_reader *base);
+void rwd_store__reader_release(struct rwd_store_reader *base);
 enum rwd_status rwd_store__read_position(struct rwd_store_reader *base, uint64_t *journal_position,
     uint64_t *sequence, struct rwd_error *error);
 enum rwd_status rwd_store__read_player(struct rwd_store_reader *base, struct rwd_text user_id,

@@ -1,6 +1,6 @@
 /*
  * The look-ups: each is one statement, thus one picture of the last commit, and ends its read
- * before it returns, so that no reader keeps the log from being started over.
+ * before it returns unless held, so that no reader keeps the log from being started over.
  */
 #include "store/sqlite.h"
 
@@ -46,7 +46,11 @@ static void put_sql(enum rwd_store__read read, struct rwd_buffer *sql)
         [RWD_STORE__READ_RULEBOOK] = {&rwd_store__rulebooks,
             "WHERE ?1 = 0 OR rulebook_no = ?1 ORDER BY rulebook_no DESC LIMIT 1"},
     };
-    if (read == RWD_STORE__READ_POSITION) {
+    if (read == RWD_STORE__READ_HOLD) {
+        rwd_buffer_put_string(sql, "BEGIN");
+    } else if (read == RWD_STORE__READ_RELEASE) {
+        rwd_buffer_put_string(sql, "COMMIT");
+    } else if (read == RWD_STORE__READ_POSITION) {
         rwd_buffer_put_string(sql,
             "SELECT (SELECT value FROM meta WHERE name = 'journal_position'), "
             "(SELECT value FROM meta WHERE name = 'sequence')");
@@ -209,6 +213,27 @@ void rwd_store__reader_close(struct rwd_store_reader *base)
     }
     (void)sqlite3_close(reader->db);
     rwd_free(reader);
+}
+
+/* Should it fail, each read takes its own locks, as without it. */
+static void run(struct rwd_store_reader *base, enum rwd_store__read read)
+{
+    sqlite3_stmt *statement = NULL;
+    struct rwd_error error;
+    if (statement_of((struct rwd_sqlite_reader *)base, read, &statement, &error) == RWD_OK) {
+        (void)sqlite3_step(statement);
+        (void)sqlite3_reset(statement);
+    }
+}
+
+void rwd_store__reader_hold(struct rwd_store_reader *base)
+{
+    run(base, RWD_STORE__READ_HOLD);
+}
+
+void rwd_store__reader_release(struct rwd_store_reader *base)
+{
+    run(base, RWD_STORE__READ_RELEASE);
 }
 
 enum rwd_status rwd_store__read_position(struct rwd_store_reader *base, uint64_t *journal_position,

@@ -53,6 +53,16 @@ enum rwd_status rwd_store_checkpoint(
     return store->house->checkpoint(store, checkpoint, error);
 }
 
+void rwd_store_reader_hold(struct rwd_store_reader *reader)
+{
+    reader->house->hold(reader);
+}
+
+void rwd_store_reader_release(struct rwd_store_reader *reader)
+{
+    reader->house->release(reader);
+}
+
 enum rwd_status rwd_store_position(struct rwd_store_reader *reader, uint64_t *journal_position,
     uint64_t *sequence, struct rwd_error *error)
 {

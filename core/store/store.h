@@ -207,6 +207,11 @@ RWD_MUST_USE enum rwd_status rwd_store_reader_open(
     const char *url, struct rwd_store_reader **reader, struct rwd_error *error);
 void rwd_store_reader_close(struct rwd_store_reader *reader);
 
+/* All reads until release see one picture, and share the locks that each would take. Not for long:
+ * while it is held the log cannot be started over. */
+void rwd_store_reader_hold(struct rwd_store_reader *reader);
+void rwd_store_reader_release(struct rwd_store_reader *reader);
+
 /* Where the tables stand. Zeroes in a new store. */
 RWD_MUST_USE enum rwd_status rwd_store_position(struct rwd_store_reader *reader,
     uint64_t *journal_position, uint64_t *sequence, struct rwd_error *error);

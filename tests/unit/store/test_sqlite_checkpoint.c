@@ -463,6 +463,31 @@ static void test_reader_sees_whole_commits(void **state)
     }
 }
 
+static uint64_t sequence_of_a(struct fixture *f)
+{
+    struct rwd_player_row player;
+    struct rwd_seen_row *seen = NULL;
+    size_t count = 0;
+    ASSERT_OK(f,
+        rwd_store_player(f->reader, RWD_TEXT("a"), &f->arena, &player, &seen, &count, &f->error));
+    return player.sequence;
+}
+
+static void test_held_reads_see_one_picture(void **state)
+{
+    struct fixture *f = *state;
+    write_pair(f, 1);
+    rwd_store_reader_hold(f->reader);
+    assert_int_equal(sequence_of_a(f), 1);
+    write_pair(f, 2);
+    assert_int_equal(sequence_of_a(f), 1);
+    rwd_store_reader_release(f->reader);
+    assert_int_equal(sequence_of_a(f), 2);
+    rwd_store_reader_hold(f->reader);
+    assert_int_equal(sequence_of_a(f), 2);
+    rwd_store_reader_release(f->reader);
+}
+
 /* An open transaction of the writer is nobody's business. */
 static void test_reader_is_apart_from_the_open_transaction(void **state)
 {
@@ -524,6 +549,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reader_sees_whole_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_reader_is_apart_from_the_open_transaction, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_held_reads_see_one_picture, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_arena_is_a_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_urls, setup, teardown),
     };
