@@ -24,10 +24,17 @@ struct rwd_gates {
 
 struct rwd_gates rwd_gates_of(const struct rwd_config *config);
 
-/* RG and KYC, then the house's geo list. *until_ms: when to look again, for a hold that time lifts;
- * 0: time does not. NONE: the way is free. */
+/* May the player have this reward now? RG, KYC, geo, by the guards that the task carries: the one
+ * answer at the decision, when a hold is looked at again, and just before delivery.
+ *
+ * A rule may waive RG (guards.rg = false) for what costs nothing: a message to a player who has
+ * excluded himself, say. KYC and geo are asked all the same. Geo: the rule's own list for whatever
+ * it gives, the house's list for what costs.
+ *
+ * *until_ms: when to look again, for a hold that time lifts; 0: time does not. NONE: the way is
+ * free. */
 enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
-    const struct rwd_profile *profile, uint8_t kyc_min_level, bool costs, int64_t now_ms,
+    const struct rwd_profile *profile, const struct rwd_task *task, int64_t now_ms,
     int64_t *until_ms);
 
 /* self_excluded, cool_off, deposit_limit or kyc_level: lifted by itself when its cause goes. */
@@ -41,7 +48,7 @@ uint8_t rwd_gate_kyc_default(enum rwd_reward_kind kind, bool large);
 enum rwd_task_reason rwd_gate_price(const struct rwd_gates *gates,
     const struct rwd_pool_terms *terms, struct rwd_reward *reward, bool *large);
 
-/* Decides a new task's status and reason, reserving its cost from the pool. */
+/* Decides a new task's guards, status and reason, reserving its cost from the pool. */
 void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
     const struct rwd_rule *rule, const struct rwd_profile *profile, int64_t event_ms,
     int64_t now_ms, struct rwd_task *task);

@@ -26,8 +26,7 @@ static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_poo
     struct rwd_task_change *change)
 {
     int64_t until_ms = 0;
-    enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task->kyc_min_level,
-        task->reward.cost.minor > 0, now_ms, &until_ms);
+    enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task, now_ms, &until_ms);
     if (reason == RWD_REASON_NONE) {
         change->status = RWD_TASK_DISPATCHING;
         change->attempts = task->attempts + 1;
@@ -102,8 +101,7 @@ static enum rwd_status tick(const struct rwd_gates *gates, const struct rwd_pool
         return RWD_OK;
     }
     int64_t until_ms = 0;
-    enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task->kyc_min_level,
-        task->reward.cost.minor > 0, now_ms, &until_ms);
+    enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task, now_ms, &until_ms);
     rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);
     return RWD_OK;
 }

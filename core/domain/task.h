@@ -12,6 +12,7 @@
 #ifndef RWD_DOMAIN_TASK_H
 #define RWD_DOMAIN_TASK_H
 
+#include "domain/country.h"
 #include "domain/event.h"
 #include "domain/reward.h"
 
@@ -79,7 +80,11 @@ struct rwd_task {
     struct rwd_reward reward; /* cost filled in */
     uint32_t pool_no;         /* 0: costs nothing */
     int32_t pool_period;      /* which period of the pool the cost is charged to */
+    /* What its rule's guards ask, settled when it was granted: the rule may be gone when it is
+     * delivered. */
     uint8_t kyc_min_level;
+    bool rg_waived;                     /* guards.rg = false, and it costs nothing */
+    struct rwd_country_set geo_allowed; /* guards.geo; empty: the rule does not ask */
     enum rwd_task_status status;
     enum rwd_task_reason reason;
     uint32_t attempts;       /* deliveries begun */
