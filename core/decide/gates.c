@@ -160,10 +160,19 @@ struct rwd_task_change rwd_task_change_of(const struct rwd_task *task)
     return change;
 }
 
-static int64_t look_again_ms(const struct rwd_gates *gates, int64_t created_ms, int64_t until_ms)
+int64_t rwd_gate_hold_end_ms(const struct rwd_gates *gates, const struct rwd_task *task)
 {
-    int64_t expires_ms = created_ms + gates->hold_expires_ms;
-    return until_ms > 0 && until_ms < expires_ms ? until_ms : expires_ms;
+    return rwd_task_may_be_paid(task) ? INT64_MAX : task->created_ms + gates->hold_expires_ms;
+}
+
+static int64_t look_again_ms(
+    const struct rwd_gates *gates, const struct rwd_task *task, int64_t until_ms)
+{
+    int64_t end_ms = rwd_gate_hold_end_ms(gates, task);
+    if (until_ms > 0 && until_ms < end_ms) {
+        return until_ms;
+    }
+    return end_ms != INT64_MAX ? end_ms : 0;
 }
 
 /* Its money is reserved already, so it is part of the sum that is compared. */
@@ -180,23 +189,21 @@ void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_pools *poo
     struct rwd_task_change *change)
 {
     *change = rwd_task_change_of(task);
+    change->status = RWD_TASK_HELD;
     change->reason = reason;
+    change->next_attempt_ms = look_again_ms(gates, task, until_ms);
     if (reason == RWD_REASON_NONE && wants_review(gates, pools, task)) {
         change->reason = RWD_REASON_BUDGET_REVIEW;
-        change->next_attempt_ms = look_again_ms(gates, task->created_ms, 0);
     } else if (reason == RWD_REASON_NONE) {
         change->status = RWD_TASK_PENDING;
         change->next_attempt_ms = now_ms;
-    } else if (!rwd_gate_lifts(reason)) {
+    } else if (!rwd_gate_lifts(reason) && !rwd_task_may_be_paid(task)) {
         change->status = RWD_TASK_DENIED;
         change->next_attempt_ms = 0;
-    } else if (now_ms >= task->created_ms + gates->hold_expires_ms) {
+    } else if (now_ms >= rwd_gate_hold_end_ms(gates, task)) {
         change->status = RWD_TASK_EXPIRED;
         change->reason = RWD_REASON_HOLD_EXPIRED;
         change->next_attempt_ms = 0;
-    } else {
-        change->status = RWD_TASK_HELD;
-        change->next_attempt_ms = look_again_ms(gates, task->created_ms, until_ms);
     }
 }
 
@@ -256,6 +263,6 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
         set_status(task, RWD_TASK_PENDING, reason);
         return;
     }
-    task->next_attempt_ms = look_again_ms(gates, now_ms, until_ms);
+    task->next_attempt_ms = look_again_ms(gates, task, until_ms);
     set_status(task, RWD_TASK_HELD, reason);
 }

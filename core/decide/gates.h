@@ -53,9 +53,13 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
     const struct rwd_rule *rule, const struct rwd_profile *profile, int64_t event_ms,
     int64_t now_ms, struct rwd_task *task);
 
+/* When a hold on it expires and its money goes back to the budget. INT64_MAX: never by time, for it
+ * may be paid already; it waits for a person, or for its cause to go. */
+int64_t rwd_gate_hold_end_ms(const struct rwd_gates *gates, const struct rwd_task *task);
+
 /* The change of a held task whose gates were asked again: free -> pending, or held for review where
  * it is large and its pool above the soft cap; another lifting cause -> held for it, a refusing one
- * -> denied, past its time -> expired. */
+ * -> denied, past its time -> expired. What may be paid already is held in place of both. */
 void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_pools *pools,
     const struct rwd_task *task, enum rwd_task_reason reason, int64_t until_ms, int64_t now_ms,
     struct rwd_task_change *change);

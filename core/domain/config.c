@@ -74,7 +74,8 @@ static const struct option options[] = {
     INTEGER(sandbox, error_count_max, 5, 1, 100, "errors in 100 calls that suspend a rule"),
     TEXT(gates, large_reward, "50.00", "cost from which a reward is large, in the pool's currency"),
     TEXT(gates, geo_allowed, "", "countries that may be rewarded, as in \"TR,BR\"; empty: all"),
-    INTEGER(gates, hold_expires_days, 90, 1, 3650, "a held reward expires"),
+    INTEGER(gates, hold_expires_days, 90, 1, 3650,
+        "a held reward expires, unless its partner may have paid it"),
     INTEGER(dispatcher, attempt_count_max, 8, 1, 100, "deliveries of one reward"),
     INTEGER(
         dispatcher, retry_base_ms, 1000, 1, 3600000, "first pause, doubled each time, jittered"),

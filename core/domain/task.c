@@ -10,7 +10,8 @@ enum {
     GUARD_KYC_LEVEL = 3,
     GUARD_RG_WAIVED = 4,
     GUARD_GEO = 8, /* the countries follow */
-    GUARDS_KNOWN = 15,
+    GUARD_SENT_BEFORE = 16,
+    GUARDS_KNOWN = 31,
 };
 
 static const char *const status_names[RWD_TASK_STATUS_COUNT] = {
@@ -82,6 +83,11 @@ enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task)
         break;
     }
     return RWD_BUDGET_NOTHING;
+}
+
+bool rwd_task_may_be_paid(const struct rwd_task *task)
+{
+    return task->attempts > 0 || task->sent_before;
 }
 
 static struct rwd_task_id task_id(
@@ -197,7 +203,8 @@ static void encode_guards(const struct rwd_task *task, struct rwd_buffer *out)
     bool has_geo = !rwd_country_set_empty(&task->geo_allowed);
     rwd_wire_put_u8(
         out, (uint8_t)((task->kyc_min_level & GUARD_KYC_LEVEL) |
-                       (task->rg_waived ? GUARD_RG_WAIVED : 0) | (has_geo ? GUARD_GEO : 0)));
+                       (task->rg_waived ? GUARD_RG_WAIVED : 0) | (has_geo ? GUARD_GEO : 0) |
+                       (task->sent_before ? GUARD_SENT_BEFORE : 0)));
     if (has_geo) {
         rwd_country_set_encode(&task->geo_allowed, out);
     }
@@ -209,6 +216,7 @@ static void decode_guards(struct rwd_wire *wire, struct rwd_task *task)
     wire->failed |= guards > GUARDS_KNOWN;
     task->kyc_min_level = guards & GUARD_KYC_LEVEL;
     task->rg_waived = (guards & GUARD_RG_WAIVED) != 0;
+    task->sent_before = (guards & GUARD_SENT_BEFORE) != 0;
     if ((guards & GUARD_GEO) != 0) {
         rwd_country_set_decode(wire, &task->geo_allowed);
     }

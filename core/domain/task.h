@@ -85,6 +85,7 @@ struct rwd_task {
     uint8_t kyc_min_level;
     bool rg_waived;                     /* guards.rg = false, and it costs nothing */
     struct rwd_country_set geo_allowed; /* guards.geo; empty: the rule does not ask */
+    bool sent_before; /* it failed and was taken up again: attempts begin anew, payments do not */
     enum rwd_task_status status;
     enum rwd_task_reason reason;
     uint32_t attempts;       /* deliveries begun */
@@ -105,6 +106,10 @@ enum rwd_task_budget {
     RWD_BUDGET_SPENT,
 };
 enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task);
+
+/* A request for it has left for the partner at some time. Time alone must not give its money back:
+ * a person does, who has asked the partner. */
+bool rwd_task_may_be_paid(const struct rwd_task *task);
 
 /* First 16 bytes of SHA-256("rewardd.task\0" rule_id "\0" user_id "\0" "m" threshold | "e" event_ms
  * ":" event_id). The time is part of the cause: an id that comes again when its first event has

@@ -196,12 +196,12 @@ def test_a_late_exclusion_is_not_undone_by_a_newer_one_of_another_kind(
 
 def test_what_may_be_paid_is_held_when_the_country_is_no_longer_allowed(make_daemon, wallet):
     """The partner paid and its answer was lost: to deny the retry would give the money back."""
-    daemon = make_daemon(rules=rulebook.PAYS, retry_base_ms=1000, timeout_ms=300,
-                         overrides=["gates.geo_allowed=TR"])
+    daemon = make_daemon(rules=rulebook.PAYS, retry_base_ms=5000, retry_max_ms=5000,
+                         timeout_ms=300, overrides=["gates.geo_allowed=TR"])
     wallet.always("hang", pay=True)
     earn(daemon, "u1")
     daemon.wait_for(lambda: daemon.tasks(user_id="u1")[0]["status"] == "pending"
-                    and daemon.tasks(user_id="u1")[0]["attempts"] == 1)
+                    and daemon.tasks(user_id="u1")[0]["attempts"] >= 1)
     daemon.accept(rewardd.bet("u1", 0.1, ts=noon(1, 9), geo="DE"))
     wallet.always()
     wallet.release()
