@@ -175,12 +175,13 @@ static int64_t look_again_ms(
     return end_ms != INT64_MAX ? end_ms : 0;
 }
 
-/* Its money is reserved already, so it is part of the sum that is compared. */
+/* Its money is reserved already, so it is part of the sum that is compared. An approval holds: what
+ * RG or KYC stopped after it does not go back to the person who gave it. */
 static bool wants_review(
     const struct rwd_gates *gates, const struct rwd_pools *pools, const struct rwd_task *task)
 {
     struct rwd_pool_sums sums = rwd_pool_read(pools, task->pool_no, task->pool_period);
-    return task->pool_no != 0 && is_large(gates, task->reward.cost) &&
+    return !task->approved && task->pool_no != 0 && is_large(gates, task->reward.cost) &&
            sums.reserved_minor + sums.spent_minor > sums.soft_cap_minor;
 }
 

@@ -11,7 +11,8 @@ enum {
     GUARD_RG_WAIVED = 4,
     GUARD_GEO = 8, /* the countries follow */
     GUARD_SENT_BEFORE = 16,
-    GUARDS_KNOWN = 31,
+    GUARD_APPROVED = 32,
+    GUARDS_KNOWN = 63,
 };
 
 static const char *const status_names[RWD_TASK_STATUS_COUNT] = {
@@ -204,7 +205,8 @@ static void encode_guards(const struct rwd_task *task, struct rwd_buffer *out)
     rwd_wire_put_u8(
         out, (uint8_t)((task->kyc_min_level & GUARD_KYC_LEVEL) |
                        (task->rg_waived ? GUARD_RG_WAIVED : 0) | (has_geo ? GUARD_GEO : 0) |
-                       (task->sent_before ? GUARD_SENT_BEFORE : 0)));
+                       (task->sent_before ? GUARD_SENT_BEFORE : 0) |
+                       (task->approved ? GUARD_APPROVED : 0)));
     if (has_geo) {
         rwd_country_set_encode(&task->geo_allowed, out);
     }
@@ -216,6 +218,7 @@ static void decode_guards(struct rwd_wire *wire, struct rwd_task *task)
     wire->failed |= guards > GUARDS_KNOWN;
     task->kyc_min_level = guards & GUARD_KYC_LEVEL;
     task->rg_waived = (guards & GUARD_RG_WAIVED) != 0;
+    task->approved = (guards & GUARD_APPROVED) != 0;
     task->sent_before = (guards & GUARD_SENT_BEFORE) != 0;
     if ((guards & GUARD_GEO) != 0) {
         rwd_country_set_decode(wire, &task->geo_allowed);

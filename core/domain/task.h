@@ -85,6 +85,7 @@ struct rwd_task {
     uint8_t kyc_min_level;
     bool rg_waived;                     /* guards.rg = false, and it costs nothing */
     struct rwd_country_set geo_allowed; /* guards.geo; empty: the rule does not ask */
+    bool approved;                      /* a person has let it go: it wants no second review */
     bool sent_before; /* it failed and was taken up again: attempts begin anew, payments do not */
     enum rwd_task_status status;
     enum rwd_task_reason reason;

@@ -361,6 +361,45 @@ static void a_lifted_hold_does_not_slip_past_the_review(void **state)
     world_close(&w);
 }
 
+/* Approved, then excluded, then free again: a person has decided already. */
+static void an_approval_outlives_a_hold(void **state)
+{
+    (void)state;
+    for (int by_tick = 0; by_tick < 2; by_tick++) {
+        struct world w;
+        world_open(&w);
+        set_pool(&w, 10000, 4000);
+        give(&w, "kyc_min_level = 2", "bonus_cash { amount = '50.00', currency = 'EUR' }");
+        kyc_event(&w, "k", noon_ms, 2);
+        world_bet(&w, noon_ms + 1, "{}");
+        assert_task(world_task(&w), RWD_TASK_HELD, RWD_REASON_BUDGET_REVIEW);
+        struct rwd_task_command approve = {.kind = RWD_TASK_APPROVE, .id = world_task(&w)->id};
+        assert_int_equal(world_command(&w, &approve, noon_ms + 2), RWD_OK);
+        assert_task(world_task(&w), RWD_TASK_PENDING, RWD_REASON_APPROVED);
+        rg_event(&w, "x", noon_ms + 3, "cool_off", "\"2025-11-15T13:00:00Z\"");
+        struct rwd_task_command claim = claim_of(&w);
+        assert_int_equal(world_command(&w, &claim, noon_ms + 4), RWD_OK);
+        assert_task(world_task(&w), RWD_TASK_HELD, RWD_REASON_COOL_OFF);
+        /* As a restart reads it. */
+        struct rwd_buffer bytes = {0};
+        struct rwd_task read;
+        rwd_task_encode(world_task(&w), &bytes);
+        struct rwd_wire wire = rwd_wire_of(bytes.data, bytes.size);
+        rwd_task_decode(&wire, &read);
+        read.dirty = true;
+        *world_task(&w) = read;
+        rwd_buffer_finish(&bytes);
+        if (by_tick != 0) {
+            struct rwd_task_command tick = {.kind = RWD_TASK_TICK, .id = read.id};
+            assert_int_equal(world_command(&w, &tick, noon_ms + HOUR_MS), RWD_OK);
+        } else {
+            rg_event(&w, "l", noon_ms + 5, "lifted", "null");
+        }
+        assert_task(world_task(&w), RWD_TASK_PENDING, RWD_REASON_NONE);
+        world_close(&w);
+    }
+}
+
 static void exclusions_end_at_their_time(void **state)
 {
     (void)state;
@@ -517,6 +556,7 @@ int main(void)
         cmocka_unit_test(holds_go_exactly_once),
         cmocka_unit_test(a_hold_that_meets_the_geo_gate),
         cmocka_unit_test(a_lifted_hold_does_not_slip_past_the_review),
+        cmocka_unit_test(an_approval_outlives_a_hold),
         cmocka_unit_test(exclusions_end_at_their_time),
         cmocka_unit_test(geo_and_platform_of_the_newest_event),
         cmocka_unit_test(a_late_event_fills_what_nobody_said),

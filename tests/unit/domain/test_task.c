@@ -178,6 +178,7 @@ static struct rwd_task random_task(struct chance *chance)
     task.reward.expires_in_s = (uint32_t)chance_u64(chance);
     task.rg_waived = chance_one_in(chance, 2);
     task.sent_before = chance_one_in(chance, 2);
+    task.approved = chance_one_in(chance, 2);
     for (uint32_t i = chance_below(chance, 4); i > 0; i--) {
         const char code[] = {(char)('A' + chance_below(chance, 26)), (char)('A' + i)};
         (void)rwd_country_set_add(&task.geo_allowed, (struct rwd_text){.data = code, .size = 2});
@@ -207,6 +208,7 @@ static void tasks_are_read_as_they_were_written(void **state)
         assert_int_equal(read.kyc_min_level, task.kyc_min_level);
         assert_int_equal(read.rg_waived, task.rg_waived);
         assert_int_equal(read.sent_before, task.sent_before);
+        assert_int_equal(read.approved, task.approved);
         assert_memory_equal(&read.geo_allowed, &task.geo_allowed, sizeof read.geo_allowed);
         assert_int_equal(read.status, task.status);
         assert_int_equal(read.pool_period, task.pool_period);
