@@ -108,8 +108,9 @@ static const struct rwd_price_config *find_price(
 
 static bool is_large(const struct rwd_gates *gates, struct rwd_money cost)
 {
+    /* In a currency that no amount is named for nothing is small: a person looks. */
     int64_t large_minor = 0;
-    return rwd_money_parse(gates->large_reward, cost.currency, &large_minor) == RWD_OK &&
+    return rwd_money_listed(gates->large_reward, cost.currency, &large_minor) != RWD_OK ||
            cost.minor >= large_minor;
 }
 

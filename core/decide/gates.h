@@ -14,7 +14,7 @@
 
 /* The house's terms, from engine.conf. Borrowed for the life of whatever holds it. */
 struct rwd_gates {
-    struct rwd_text large_reward; /* decimal */
+    struct rwd_text large_reward; /* as rwd_money_listed reads it */
     struct rwd_text geo_allowed;  /* "TR,BR"; empty: everywhere */
     int64_t hold_expires_ms;
     int64_t reorder_window_ms;

@@ -400,6 +400,39 @@ static void an_approval_outlives_a_hold(void **state)
     }
 }
 
+/* What nobody has set a limit for is large: above the soft cap a person looks, and KYC is 2. */
+static void a_currency_without_a_limit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *large_reward;
+        enum rwd_task_status status;
+        int kyc_level;
+    } rows[] = {{"50.00", RWD_TASK_HELD, 2}, {"49.99", RWD_TASK_HELD, 2},
+        {"EUR:50.00", RWD_TASK_HELD, 2}, {"EUR:50.00,JPY:8000", RWD_TASK_PENDING, 0},
+        {"EUR:50.00,JPY:100", RWD_TASK_HELD, 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        world_open(&w);
+        w.gates.large_reward = rwd_text_of(rows[i].large_reward);
+        w.player->profile.kyc_level = 2;
+        struct rwd_pool_terms terms = {.id = "yen",
+            .currency = {"JPY"},
+            .period = RWD_POOL_SEASON,
+            .hard_cap_minor = 1000,
+            .soft_cap_minor = 10};
+        uint32_t pool_no = 0;
+        assert_int_equal(rwd_pools_put(w.pools, &terms, 0, &pool_no, &w.error), RWD_OK);
+        world_rule_of(&w, "guards = { budget = 'yen' }, grant = function() return coupon { code = "
+                          "'yen' } end");
+        world_bet(&w, noon_ms, "{}");
+        assert_task(world_task(&w), rows[i].status,
+            rows[i].status == RWD_TASK_HELD ? RWD_REASON_BUDGET_REVIEW : RWD_REASON_NONE);
+        assert_int_equal(world_task(&w)->kyc_min_level, rows[i].kyc_level);
+        world_close(&w);
+    }
+}
+
 static void exclusions_end_at_their_time(void **state)
 {
     (void)state;
@@ -557,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_hold_that_meets_the_geo_gate),
         cmocka_unit_test(a_lifted_hold_does_not_slip_past_the_review),
         cmocka_unit_test(an_approval_outlives_a_hold),
+        cmocka_unit_test(a_currency_without_a_limit),
         cmocka_unit_test(exclusions_end_at_their_time),
         cmocka_unit_test(geo_and_platform_of_the_newest_event),
         cmocka_unit_test(a_late_event_fills_what_nobody_said),
