@@ -28,6 +28,8 @@ struct rwd_keeper {
     struct rwd_mailbox *mailbox;
     struct rwd_message *waiting; /* came while a batch of ours was under way */
     struct rwd_keeper_versions versions;
+    struct rwd_text actor; /* who brings about what is published next, and why: for the journal */
+    struct rwd_text reason;
     uint32_t rulebook_no;
     struct rwd_keeper_error *errors; /* of the last look at the folder */
     size_t error_count;
@@ -234,6 +236,8 @@ static void publish(struct rwd_keeper *keeper)
         if (keeper->versions.all[i].changed) {
             keeper->versions.all[i].changed = false;
             rwd_keeper_version_row(&keeper->versions.all[i], &rows[i]);
+            rows[i].actor = keeper->actor;
+            rows[i].reason = keeper->reason;
             rwd_batch_add(batch, RWD_INPUT_RULE_VERSION)->rule_version = &rows[i];
         }
     }
@@ -274,8 +278,15 @@ static void switch_to_new(struct rwd_keeper *keeper, uint32_t rule_count_before)
     publish(keeper);
 }
 
+static void act_for(struct rwd_keeper *keeper, struct rwd_text actor, struct rwd_text reason)
+{
+    keeper->actor = actor;
+    keeper->reason = reason;
+}
+
 static void scan(struct rwd_keeper *keeper)
 {
+    act_for(keeper, RWD_TEXT("rules folder"), (struct rwd_text){0});
     const char *dir = keeper->options.config->rules_dir;
     struct rwd_rule_file *files = NULL;
     size_t file_count = 0;
@@ -314,7 +325,8 @@ static void make_budgets(struct rwd_keeper *keeper)
                 .currency = rwd_text_of(terms->currency.code),
                 .period = rwd_text_of(rwd_pool_period_name(terms->period)),
                 .hard_cap_minor = terms->hard_cap_minor,
-                .soft_cap_minor = terms->soft_cap_minor};
+                .soft_cap_minor = terms->soft_cap_minor,
+                .actor = RWD_TEXT("engine.conf")};
             rwd_batch_add(batch, RWD_INPUT_BUDGET)->budget = &rows[i];
         }
     }
@@ -390,6 +402,7 @@ static enum rwd_status upload(struct rwd_keeper *keeper, struct rwd_inquiry *inq
 
 static enum rwd_status answer(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
 {
+    act_for(keeper, inquiry->actor, inquiry->reason);
     switch (inquiry->kind) {
     case RWD_INQUIRY_RULE_ACTIVATE:
     case RWD_INQUIRY_RULE_RETIRE:
@@ -415,6 +428,7 @@ static void suspend(struct rwd_keeper *keeper, uint32_t version_no)
     if (version->state != RWD_KEEPER_ACTIVE) {
         return; /* another shard was first, or it was retired meanwhile */
     }
+    act_for(keeper, RWD_TEXT("breaker"), RWD_TEXT("too many errors"));
     rwd_keeper_set_state(version, RWD_KEEPER_SUSPENDED, now_ms(keeper));
     publish(keeper);
 }
