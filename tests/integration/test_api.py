@@ -1,5 +1,6 @@
 """What people and consoles read: players, decisions, tasks, ledger, dead letters."""
 
+import hashlib
 import json
 import os
 import pwd
@@ -132,6 +133,11 @@ def test_ledger(paying):
     assert rewardd.ledger_cents(row) == 500
     for word in ("pays", "1.0.0"):
         assert word in json.dumps(row), "every row carries its rule and version"
+    source = (paying.rules / "pays" / "1.0.0.lua").read_bytes()
+    assert row["content_hash"] == hashlib.sha256(source).hexdigest()
+    assert row["content_hash"] == paying.tasks(user_id="u002")[0]["origin"]["content_hash"]
+    paying.restart()
+    assert paying.ledger(user_id="u002") == [row]
     assert len(paying.ledger(pool_id="nov_season")) == 3 and paying.ledger(pool_id="other") == []
 
 
