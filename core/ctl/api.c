@@ -7,10 +7,13 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { PORT_FILE_SIZE_MAX = 256, PAGE_SIZE = 500 };
+/* ACTOR: what the daemon takes, see edge/api_call.h. */
+enum { PORT_FILE_SIZE_MAX = 256, PAGE_SIZE = 500, ACTOR_SIZE_MAX = 64 };
 
 /* "host:port" from <data.dir>/rewardd.port, which the daemon writes when it is ready. */
 static bool read_port_file(const struct rwd_ctl *ctl, char address[PORT_FILE_SIZE_MAX])
@@ -67,6 +70,21 @@ static int print_problem(const struct rwd_ctl_answer *answer, const struct cJSON
     return code;
 }
 
+/* "rewardctl:ann", of the system's user; by number where it has no name that a header can hold. */
+static void name_actor(char actor[ACTOR_SIZE_MAX + 1])
+{
+    const struct passwd *user = getpwuid(getuid());
+    const char *name = user != NULL ? user->pw_name : "";
+    int size = snprintf(actor, ACTOR_SIZE_MAX + 1, "rewardctl:%s", name);
+    bool good = name[0] != '\0' && size <= ACTOR_SIZE_MAX;
+    for (const char *at = name; *at != '\0' && good; at++) {
+        good = *at > ' ' && *at <= '~';
+    }
+    if (!good) {
+        (void)snprintf(actor, ACTOR_SIZE_MAX + 1, "rewardctl:%ju", (uintmax_t)getuid());
+    }
+}
+
 int rwd_ctl_api_call(struct rwd_ctl *ctl, const char *path, const char *body, struct cJSON **answer,
     long *http_status)
 {
@@ -76,7 +94,9 @@ int rwd_ctl_api_call(struct rwd_ctl *ctl, const char *path, const char *body, st
     int code = RWD_CTL_OK;
     put_base_url(ctl, &url);
     rwd_buffer_put_string(&url, path);
-    if (rwd_ctl_http(rwd_buffer_c_string(&url), body, &raw, &error) != RWD_OK) {
+    char actor[ACTOR_SIZE_MAX + 1];
+    name_actor(actor);
+    if (rwd_ctl_http(rwd_buffer_c_string(&url), body, actor, &raw, &error) != RWD_OK) {
         code = rwd_ctl_fail(RWD_CTL_FAILED,
             "no answer from the daemon: %s\n  Is it running? Start it with rewardd -c engine.conf. "
             "Name its engine.conf with -c, or its address with --url.",

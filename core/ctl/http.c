@@ -58,14 +58,24 @@ static bool set_options(CURL *easy, const char *url, const char *body, struct cu
     return set;
 }
 
-enum rwd_status rwd_ctl_http(
-    const char *url, const char *body, struct rwd_ctl_answer *answer, struct rwd_error *error)
+/* Where memory is short the list stays as it is. */
+static struct curl_slist *with_header(struct curl_slist *headers, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(headers, line);
+    return longer != NULL ? longer : headers;
+}
+
+enum rwd_status rwd_ctl_http(const char *url, const char *body, const char *actor,
+    struct rwd_ctl_answer *answer, struct rwd_error *error)
 {
     char reason[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
+    struct curl_slist *headers = with_header(NULL, "Accept: application/json");
     if (body != NULL) {
-        struct curl_slist *longer = curl_slist_append(headers, "Content-Type: application/json");
-        headers = longer != NULL ? longer : headers;
+        struct rwd_buffer line = {0};
+        rwd_buffer_put_format(&line, "X-Actor: %s", actor);
+        headers = with_header(headers, "Content-Type: application/json");
+        headers = with_header(headers, rwd_buffer_c_string(&line));
+        rwd_buffer_finish(&line);
     }
     CURL *easy = curl_easy_init();
     CURLcode code = CURLE_FAILED_INIT;

@@ -372,6 +372,8 @@ static enum rwd_status put_budget(
     put_text(out, "period", row.period);
     put_string(out, "hard_cap", caps[0]);
     put_string(out, "soft_cap", caps[1]);
+    put_text(out, "who", row.actor);
+    put_text(out, "why", row.reason);
     rwd_buffer_put_string(out, "}\n");
     return RWD_OK;
 }
@@ -413,6 +415,8 @@ static enum rwd_status put_rule(
     put_number(out, "version_no", row.version_no);
     put_text(out, "content_hash", row.content_hash);
     put_text(out, "source_name", row.source_name);
+    put_text(out, "who", row.actor);
+    put_text(out, "why", row.reason);
     rwd_buffer_put_string(out, "}\n");
     return RWD_OK;
 }

@@ -105,6 +105,7 @@ static void apply_change(struct rwd_player *player, const struct rwd_task_change
     enum rwd_task_budget before = rwd_task_budget_of(task);
     task->status = change->status;
     task->reason = change->reason;
+    task->approved |= change->reason == RWD_REASON_APPROVED;
     task->attempts = change->attempts;
     task->next_attempt_ms = change->next_attempt_ms;
     task->updated_ms = now_ms;

@@ -313,8 +313,8 @@ static enum rwd_status review_holds(struct making *making)
             continue;
         }
         int64_t until_ms = 0;
-        enum rwd_task_reason reason = rwd_gate_player(making->facts->gates, making->profile,
-            task->kyc_min_level, task->reward.cost.minor > 0, now_ms, &until_ms);
+        enum rwd_task_reason reason =
+            rwd_gate_player(making->facts->gates, making->profile, task, now_ms, &until_ms);
         if (reason == task->reason && until_ms == 0) {
             continue;
         }

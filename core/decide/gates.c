@@ -26,11 +26,9 @@ static bool geo_in_list(struct rwd_text list, const char *geo)
     return false;
 }
 
-enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
-    const struct rwd_profile *profile, uint8_t kyc_min_level, bool costs, int64_t now_ms,
-    int64_t *until_ms)
+static enum rwd_task_reason rg_stop(
+    const struct rwd_profile *profile, int64_t now_ms, int64_t *until_ms)
 {
-    *until_ms = 0;
     if (profile->self_excluded_until_ms > now_ms) {
         *until_ms = profile->self_excluded_until_ms;
         return RWD_REASON_SELF_EXCLUDED;
@@ -43,16 +41,35 @@ enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
         *until_ms = profile->deposit_limit_until_ms;
         return RWD_REASON_DEPOSIT_LIMIT;
     }
-    if (profile->kyc_level < kyc_min_level) {
-        return RWD_REASON_KYC_LEVEL;
-    }
-    if (costs && profile->geo[0] == '\0') {
+    return RWD_REASON_NONE;
+}
+
+static enum rwd_task_reason geo_stop(
+    const struct rwd_gates *gates, const struct rwd_profile *profile, const struct rwd_task *task)
+{
+    bool costs = task->reward.cost.minor > 0;
+    bool rule_asks = !rwd_country_set_empty(&task->geo_allowed);
+    if ((costs || rule_asks) && profile->geo[0] == '\0') {
         return RWD_REASON_GEO_UNKNOWN;
     }
-    if (costs && gates->geo_allowed.size > 0 && !geo_in_list(gates->geo_allowed, profile->geo)) {
+    if ((rule_asks && !rwd_country_set_has(&task->geo_allowed, profile->geo)) ||
+        (costs && gates->geo_allowed.size > 0 && !geo_in_list(gates->geo_allowed, profile->geo))) {
         return RWD_REASON_GEO_NOT_ALLOWED;
     }
     return RWD_REASON_NONE;
+}
+
+enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
+    const struct rwd_profile *profile, const struct rwd_task *task, int64_t now_ms,
+    int64_t *until_ms)
+{
+    *until_ms = 0;
+    enum rwd_task_reason reason =
+        task->rg_waived ? RWD_REASON_NONE : rg_stop(profile, now_ms, until_ms);
+    if (reason == RWD_REASON_NONE && profile->kyc_level < task->kyc_min_level) {
+        reason = RWD_REASON_KYC_LEVEL;
+    }
+    return reason != RWD_REASON_NONE ? reason : geo_stop(gates, profile, task);
 }
 
 bool rwd_gate_lifts(enum rwd_task_reason reason)
@@ -91,8 +108,9 @@ static const struct rwd_price_config *find_price(
 
 static bool is_large(const struct rwd_gates *gates, struct rwd_money cost)
 {
+    /* In a currency that no amount is named for nothing is small: a person looks. */
     int64_t large_minor = 0;
-    return rwd_money_parse(gates->large_reward, cost.currency, &large_minor) == RWD_OK &&
+    return rwd_money_listed(gates->large_reward, cost.currency, &large_minor) != RWD_OK ||
            cost.minor >= large_minor;
 }
 
@@ -143,18 +161,28 @@ struct rwd_task_change rwd_task_change_of(const struct rwd_task *task)
     return change;
 }
 
-static int64_t look_again_ms(const struct rwd_gates *gates, int64_t created_ms, int64_t until_ms)
+int64_t rwd_gate_hold_end_ms(const struct rwd_gates *gates, const struct rwd_task *task)
 {
-    int64_t expires_ms = created_ms + gates->hold_expires_ms;
-    return until_ms > 0 && until_ms < expires_ms ? until_ms : expires_ms;
+    return rwd_task_may_be_paid(task) ? INT64_MAX : task->created_ms + gates->hold_expires_ms;
 }
 
-/* Its money is reserved already, so it is part of the sum that is compared. */
+static int64_t look_again_ms(
+    const struct rwd_gates *gates, const struct rwd_task *task, int64_t until_ms)
+{
+    int64_t end_ms = rwd_gate_hold_end_ms(gates, task);
+    if (until_ms > 0 && until_ms < end_ms) {
+        return until_ms;
+    }
+    return end_ms != INT64_MAX ? end_ms : 0;
+}
+
+/* Its money is reserved already, so it is part of the sum that is compared. An approval holds: what
+ * RG or KYC stopped after it does not go back to the person who gave it. */
 static bool wants_review(
     const struct rwd_gates *gates, const struct rwd_pools *pools, const struct rwd_task *task)
 {
     struct rwd_pool_sums sums = rwd_pool_read(pools, task->pool_no, task->pool_period);
-    return task->pool_no != 0 && is_large(gates, task->reward.cost) &&
+    return !task->approved && task->pool_no != 0 && is_large(gates, task->reward.cost) &&
            sums.reserved_minor + sums.spent_minor > sums.soft_cap_minor;
 }
 
@@ -163,34 +191,22 @@ void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_pools *poo
     struct rwd_task_change *change)
 {
     *change = rwd_task_change_of(task);
+    change->status = RWD_TASK_HELD;
     change->reason = reason;
+    change->next_attempt_ms = look_again_ms(gates, task, until_ms);
     if (reason == RWD_REASON_NONE && wants_review(gates, pools, task)) {
         change->reason = RWD_REASON_BUDGET_REVIEW;
-        change->next_attempt_ms = look_again_ms(gates, task->created_ms, 0);
     } else if (reason == RWD_REASON_NONE) {
         change->status = RWD_TASK_PENDING;
         change->next_attempt_ms = now_ms;
-    } else if (!rwd_gate_lifts(reason)) {
+    } else if (!rwd_gate_lifts(reason) && !rwd_task_may_be_paid(task)) {
         change->status = RWD_TASK_DENIED;
         change->next_attempt_ms = 0;
-    } else if (now_ms >= task->created_ms + gates->hold_expires_ms) {
+    } else if (now_ms >= rwd_gate_hold_end_ms(gates, task)) {
         change->status = RWD_TASK_EXPIRED;
         change->reason = RWD_REASON_HOLD_EXPIRED;
         change->next_attempt_ms = 0;
-    } else {
-        change->status = RWD_TASK_HELD;
-        change->next_attempt_ms = look_again_ms(gates, task->created_ms, until_ms);
     }
-}
-
-static bool rule_allows_geo(const struct rwd_rule *rule, const char *geo)
-{
-    for (size_t i = 0; i < rule->geo_allowed_count; i++) {
-        if (rwd_text_is(rule->geo_allowed[i], geo)) {
-            return true;
-        }
-    }
-    return rule->geo_allowed_count == 0;
 }
 
 static void set_status(
@@ -215,18 +231,14 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
     bool costs = task->reward.cost.minor > 0;
     task->kyc_min_level = rule->kyc_min_level >= 0 ? (uint8_t)rule->kyc_min_level
                                                    : rwd_gate_kyc_default(task->reward.kind, large);
+    task->rg_waived = !rule->rg && !costs;
+    for (size_t i = 0; i < rule->geo_allowed_count; i++) {
+        (void)rwd_country_set_add(&task->geo_allowed, rule->geo_allowed[i]);
+    }
     task->next_attempt_ms = now_ms;
 
     int64_t until_ms = 0;
-    enum rwd_task_reason reason =
-        rule->rg || costs
-            ? rwd_gate_player(gates, profile, task->kyc_min_level, costs, now_ms, &until_ms)
-            : RWD_REASON_NONE;
-    /* The rule's own list is not at hand when a hold goes, so a hold does not stand before it. */
-    if ((reason == RWD_REASON_NONE || rwd_gate_lifts(reason)) &&
-        !rule_allows_geo(rule, profile->geo)) {
-        reason = profile->geo[0] != '\0' ? RWD_REASON_GEO_NOT_ALLOWED : RWD_REASON_GEO_UNKNOWN;
-    }
+    enum rwd_task_reason reason = rwd_gate_player(gates, profile, task, now_ms, &until_ms);
     if (reason != RWD_REASON_NONE && !rwd_gate_lifts(reason)) {
         set_status(task, RWD_TASK_DENIED, reason);
         return;
@@ -253,6 +265,6 @@ void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
         set_status(task, RWD_TASK_PENDING, reason);
         return;
     }
-    task->next_attempt_ms = look_again_ms(gates, now_ms, until_ms);
+    task->next_attempt_ms = look_again_ms(gates, task, until_ms);
     set_status(task, RWD_TASK_HELD, reason);
 }

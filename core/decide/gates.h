@@ -14,7 +14,7 @@
 
 /* The house's terms, from engine.conf. Borrowed for the life of whatever holds it. */
 struct rwd_gates {
-    struct rwd_text large_reward; /* decimal */
+    struct rwd_text large_reward; /* as rwd_money_listed reads it */
     struct rwd_text geo_allowed;  /* "TR,BR"; empty: everywhere */
     int64_t hold_expires_ms;
     int64_t reorder_window_ms;
@@ -24,10 +24,17 @@ struct rwd_gates {
 
 struct rwd_gates rwd_gates_of(const struct rwd_config *config);
 
-/* RG and KYC, then the house's geo list. *until_ms: when to look again, for a hold that time lifts;
- * 0: time does not. NONE: the way is free. */
+/* May the player have this reward now? RG, KYC, geo, by the guards that the task carries: the one
+ * answer at the decision, when a hold is looked at again, and just before delivery.
+ *
+ * A rule may waive RG (guards.rg = false) for what costs nothing: a message to a player who has
+ * excluded himself, say. KYC and geo are asked all the same. Geo: the rule's own list for whatever
+ * it gives, the house's list for what costs.
+ *
+ * *until_ms: when to look again, for a hold that time lifts; 0: time does not. NONE: the way is
+ * free. */
 enum rwd_task_reason rwd_gate_player(const struct rwd_gates *gates,
-    const struct rwd_profile *profile, uint8_t kyc_min_level, bool costs, int64_t now_ms,
+    const struct rwd_profile *profile, const struct rwd_task *task, int64_t now_ms,
     int64_t *until_ms);
 
 /* self_excluded, cool_off, deposit_limit or kyc_level: lifted by itself when its cause goes. */
@@ -41,14 +48,18 @@ uint8_t rwd_gate_kyc_default(enum rwd_reward_kind kind, bool large);
 enum rwd_task_reason rwd_gate_price(const struct rwd_gates *gates,
     const struct rwd_pool_terms *terms, struct rwd_reward *reward, bool *large);
 
-/* Decides a new task's status and reason, reserving its cost from the pool. */
+/* Decides a new task's guards, status and reason, reserving its cost from the pool. */
 void rwd_gate_task(const struct rwd_gates *gates, struct rwd_pools *pools,
     const struct rwd_rule *rule, const struct rwd_profile *profile, int64_t event_ms,
     int64_t now_ms, struct rwd_task *task);
 
+/* When a hold on it expires and its money goes back to the budget. INT64_MAX: never by time, for it
+ * may be paid already; it waits for a person, or for its cause to go. */
+int64_t rwd_gate_hold_end_ms(const struct rwd_gates *gates, const struct rwd_task *task);
+
 /* The change of a held task whose gates were asked again: free -> pending, or held for review where
  * it is large and its pool above the soft cap; another lifting cause -> held for it, a refusing one
- * -> denied, past its time -> expired. */
+ * -> denied, past its time -> expired. What may be paid already is held in place of both. */
 void rwd_gate_release(const struct rwd_gates *gates, const struct rwd_pools *pools,
     const struct rwd_task *task, enum rwd_task_reason reason, int64_t until_ms, int64_t now_ms,
     struct rwd_task_change *change);

@@ -20,32 +20,25 @@ static enum rwd_status not_allowed(
 }
 
 /* The gates once more: what changed since the decision counts. A person's approval lifts a review,
- * never RG or KYC. */
+ * never RG, KYC or geo. */
 static enum rwd_status claim(const struct rwd_gates *gates, const struct rwd_pools *pools,
     const struct rwd_player *player, const struct rwd_task *task, int64_t now_ms,
     struct rwd_task_change *change)
 {
     int64_t until_ms = 0;
-    enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task->kyc_min_level,
-        task->reward.cost.minor > 0, now_ms, &until_ms);
+    enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task, now_ms, &until_ms);
     if (reason == RWD_REASON_NONE) {
         change->status = RWD_TASK_DISPATCHING;
         change->attempts = task->attempts + 1;
         change->next_attempt_ms = 0;
-    } else if (rwd_gate_lifts(reason) || task->attempts > 0) {
-        /* A request that may have reached the partner is held rather than denied: it may be paid.
-         */
+    } else {
         rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);
-        if (change->status != RWD_TASK_HELD) {
-            /* Refused, or past its time: a tick will expire it in due course. */
+        if (change->status == RWD_TASK_EXPIRED) {
+            /* Only a hold expires: a tick will see to it in due course. */
             change->status = RWD_TASK_HELD;
             change->reason = reason;
-            change->next_attempt_ms = task->created_ms + gates->hold_expires_ms;
+            change->next_attempt_ms = rwd_gate_hold_end_ms(gates, task);
         }
-    } else {
-        change->status = RWD_TASK_DENIED;
-        change->reason = reason;
-        change->next_attempt_ms = 0;
     }
     return RWD_OK;
 }
@@ -56,14 +49,13 @@ static bool payout_differs(const struct rwd_task *task, const struct rwd_task_co
            !rwd_text_is(command->payout_id, task->payout_id);
 }
 
-static enum rwd_status result(const struct rwd_gates *gates, const struct rwd_task *task,
-    const struct rwd_task_command *command, int64_t now_ms, struct rwd_task_change *change)
+static enum rwd_status result(const struct rwd_task *task, const struct rwd_task_command *command,
+    struct rwd_task_change *change)
 {
     change->next_attempt_ms = 0;
     if (payout_differs(task, command)) {
         change->status = RWD_TASK_HELD;
         change->reason = RWD_REASON_PAYOUT_MISMATCH;
-        change->next_attempt_ms = now_ms + gates->hold_expires_ms;
         return RWD_OK;
     }
     if (command->payout_id.size > 0 && command->payout_id.size <= RWD_PAYOUT_ID_SIZE_MAX) {
@@ -91,19 +83,19 @@ static enum rwd_status tick(const struct rwd_gates *gates, const struct rwd_pool
     const struct rwd_player *player, const struct rwd_task *task, int64_t now_ms,
     struct rwd_task_change *change)
 {
-    if (now_ms >= task->created_ms + gates->hold_expires_ms) {
+    int64_t end_ms = rwd_gate_hold_end_ms(gates, task);
+    if (now_ms >= end_ms) {
         change->status = RWD_TASK_EXPIRED;
         change->reason = RWD_REASON_HOLD_EXPIRED;
         change->next_attempt_ms = 0;
         return RWD_OK;
     }
     if (!rwd_gate_lifts(task->reason)) {
-        change->next_attempt_ms = task->created_ms + gates->hold_expires_ms;
+        change->next_attempt_ms = end_ms != INT64_MAX ? end_ms : 0;
         return RWD_OK;
     }
     int64_t until_ms = 0;
-    enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task->kyc_min_level,
-        task->reward.cost.minor > 0, now_ms, &until_ms);
+    enum rwd_task_reason reason = rwd_gate_player(gates, &player->profile, task, now_ms, &until_ms);
     rwd_gate_release(gates, pools, task, reason, until_ms, now_ms, change);
     return RWD_OK;
 }
@@ -125,7 +117,7 @@ static enum rwd_status change_of(const struct rwd_gates *gates, const struct rwd
     case RWD_TASK_RETRY:
     case RWD_TASK_REFUSED:
         if (task->status == RWD_TASK_DISPATCHING && task->attempts == command->attempt) {
-            return result(gates, task, command, now_ms, change);
+            return result(task, command, change);
         }
         break;
     case RWD_TASK_APPROVE:
@@ -176,6 +168,7 @@ static enum rwd_status reprocess(struct rwd_pools *pools, const struct rwd_task_
     task->status = RWD_TASK_PENDING;
     task->reason = RWD_REASON_RETRY;
     task->attempts = 0;
+    task->sent_before = true;
     task->next_attempt_ms = now_ms;
     task->updated_ms = now_ms;
     decision->tasks = task;

@@ -73,9 +73,14 @@ static const struct option options[] = {
     INTEGER(sandbox, memory_size_max_mib, 16, 1, 1024, "of one rule's VM"),
     INTEGER(sandbox, deadline_ms, 5, 1, 1000, "of one rule call"),
     INTEGER(sandbox, error_count_max, 5, 1, 100, "errors in 100 calls that suspend a rule"),
-    TEXT(gates, large_reward, "50.00", "cost from which a reward is large, in the pool's currency"),
+    TEXT(gates, large_reward, "50.00",
+        "cost from which a reward is large: \"50.00\" of whatever currency the pool has, or by "
+        "currency, as in \"EUR:50.00,JPY:8000\"; where none fits the currency (no amount for it, "
+        "or "
+        "49.99 of one without decimals), every reward is large"),
     TEXT(gates, geo_allowed, "", "countries that may be rewarded, as in \"TR,BR\"; empty: all"),
-    INTEGER(gates, hold_expires_days, 90, 1, 3650, "a held reward expires"),
+    INTEGER(gates, hold_expires_days, 90, 1, 3650,
+        "a held reward expires, unless its partner may have paid it"),
     INTEGER(dispatcher, attempt_count_max, 8, 1, 100, "deliveries of one reward"),
     INTEGER(
         dispatcher, retry_base_ms, 1000, 1, 3600000, "first pause, doubled each time, jittered"),
@@ -402,6 +407,19 @@ static enum rwd_status read_repeated(struct rwd_config *config, cfg_t *cfg, stru
     return status;
 }
 
+static enum rwd_status check_large_reward(const struct rwd_config *config, struct rwd_error *error)
+{
+    const struct rwd_currency any = {.code = "EUR"};
+    int64_t minor = 0;
+    if (rwd_money_listed(rwd_text_of(config->gates_large_reward), any, &minor) == RWD_INVALID) {
+        return rwd_fail(error, RWD_INVALID,
+            "gates.large_reward = \"%s\": must be an amount like \"50.00\", or amounts by ISO 4217 "
+            "code like \"EUR:50.00,JPY:8000\"",
+            config->gates_large_reward);
+    }
+    return RWD_OK;
+}
+
 static enum rwd_status read_file(
     struct rwd_config *config, cfg_t *cfg, const char *path, struct rwd_error *error)
 {
@@ -426,7 +444,9 @@ static enum rwd_status read_file(
                                                : (long)cfg_getbool(section, option->name));
         }
     }
-    return read_repeated(config, cfg, error);
+    enum rwd_status status =
+        place(cfg_getsec(cfg, "gates"), check_large_reward(config, error), error);
+    return status == RWD_OK ? read_repeated(config, cfg, error) : status;
 }
 
 enum rwd_status rwd_config_load(const char *path, const char *const *overrides,
@@ -452,6 +472,9 @@ enum rwd_status rwd_config_load(const char *path, const char *const *overrides,
     rwd_free(grammar);
     for (size_t i = 0; status == RWD_OK && i < override_count; i++) {
         status = apply_override(loaded, overrides[i], error);
+    }
+    if (status == RWD_OK) {
+        status = check_large_reward(loaded, error);
     }
     if (status != RWD_OK) {
         rwd_config_destroy(loaded);

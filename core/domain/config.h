@@ -74,7 +74,7 @@ struct rwd_config {
     int64_t sandbox_memory_size_max_mib;
     int64_t sandbox_deadline_ms;
     int64_t sandbox_error_count_max;
-    char *gates_large_reward; /* decimal, in the pool's currency */
+    char *gates_large_reward; /* as rwd_money_listed reads it */
     char *gates_geo_allowed;  /* "TR,BR": reward only there; "": everywhere */
     int64_t gates_hold_expires_days;
     int64_t dispatcher_attempt_count_max;

@@ -206,6 +206,67 @@ enum rwd_status rwd_money_parse(
     return rwd_decimal_exact(decimal, rwd_currency_exponent(currency), minor);
 }
 
+static struct rwd_text trimmed(const char *begin, const char *end)
+{
+    while (begin < end && *begin == ' ') {
+        begin++;
+    }
+    while (end > begin && end[-1] == ' ') {
+        end--;
+    }
+    return (struct rwd_text){.data = begin, .size = (size_t)(end - begin)};
+}
+
+/* One item: *own says whether it is a currency's own, and *is_for whether it is this one's. */
+static enum rwd_status read_item(
+    struct rwd_text item, struct rwd_currency currency, bool *own, bool *is_for, int64_t *minor)
+{
+    struct rwd_currency named = currency;
+    const char *colon = item.size > 0 ? memchr(item.data, ':', item.size) : NULL;
+    struct rwd_text amount = item;
+    *own = colon != NULL;
+    if (colon != NULL) {
+        amount = trimmed(colon + 1, item.data + item.size);
+        if (rwd_currency_parse(trimmed(item.data, colon), &named) != RWD_OK ||
+            rwd_money_parse(amount, named, minor) != RWD_OK) {
+            return RWD_INVALID;
+        }
+    }
+    struct decimal decimal;
+    *is_for =
+        rwd_currency_equal(named, currency) && rwd_money_parse(amount, currency, minor) == RWD_OK;
+    return read_decimal(amount, &decimal) && !decimal.negative ? RWD_OK : RWD_INVALID;
+}
+
+enum rwd_status rwd_money_listed(struct rwd_text list, struct rwd_currency currency, int64_t *minor)
+{
+    const char *at = list.data;
+    const char *end = list.data + list.size;
+    bool found = false;
+    bool found_own = false;
+    if (list.size == 0) {
+        return RWD_INVALID;
+    }
+    for (bool more = true; more;) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        bool own = false;
+        bool is_for = false;
+        int64_t amount = 0;
+        if (read_item(trimmed(at, comma != NULL ? comma : end), currency, &own, &is_for, &amount) !=
+            RWD_OK) {
+            return RWD_INVALID;
+        }
+        if (is_for && (own || !found_own)) {
+            *minor = amount;
+            found = true;
+            found_own |= own;
+        }
+        more = comma != NULL;
+        at = more ? comma + 1 : end;
+    }
+    return found ? RWD_OK : RWD_NOT_FOUND;
+}
+
 void rwd_money_format(int64_t minor, struct rwd_currency currency, char out[RWD_MONEY_TEXT_SIZE])
 {
     enum { DIGIT_COUNT = 20 }; /* of 2^63 and then some: always leading zeros enough */

@@ -38,6 +38,11 @@ static inline bool rwd_currency_equal(struct rwd_currency a, struct rwd_currency
  */
 RWD_MUST_USE enum rwd_status rwd_money_parse(
     struct rwd_text decimal, struct rwd_currency currency, int64_t *minor);
+/* What a list names for a currency: "EUR:50.00,JPY:8000" each for its own; "50.00" for every one
+ * that is not named; or both. NOT_FOUND: it names nothing that this currency can express. INVALID:
+ * not such a list, whatever the currency. */
+RWD_MUST_USE enum rwd_status rwd_money_listed(
+    struct rwd_text list, struct rwd_currency currency, int64_t *minor);
 /* 200 EUR minor -> "2.00". */
 void rwd_money_format(int64_t minor, struct rwd_currency currency, char out[RWD_MONEY_TEXT_SIZE]);
 

@@ -18,6 +18,7 @@ struct pool {
     struct rwd_pool_terms terms;
     _Atomic int64_t hard_cap_minor;
     _Atomic int64_t soft_cap_minor;
+    uint32_t announced; /* and not settled yet; of the thread that puts */
     struct period_slot *slots;
     size_t slot_count;
 };
@@ -93,8 +94,16 @@ static void set_caps(struct pool *pool, const struct rwd_pool_terms *terms)
     atomic_store(&pool->soft_cap_minor, terms->soft_cap_minor);
 }
 
-enum rwd_status rwd_pools_put(struct rwd_pools *pools, const struct rwd_pool_terms *terms,
-    uint32_t pool_no_wanted, uint32_t *pool_no, struct rwd_error *error)
+static void lower(_Atomic int64_t *cap_minor, int64_t to_minor)
+{
+    if (to_minor < atomic_load(cap_minor)) {
+        atomic_store(cap_minor, to_minor);
+    }
+}
+
+/* The pool of these terms' id, made with caps of zero where it is new. */
+static enum rwd_status pool_for(struct rwd_pools *pools, const struct rwd_pool_terms *terms,
+    uint32_t *pool_no, struct rwd_error *error)
 {
     if (terms->hard_cap_minor < 0 || terms->soft_cap_minor < 0 ||
         terms->soft_cap_minor > terms->hard_cap_minor) {
@@ -103,7 +112,7 @@ enum rwd_status rwd_pools_put(struct rwd_pools *pools, const struct rwd_pool_ter
     }
     uint32_t known = rwd_pools_find(pools, rwd_text_of(terms->id));
     if (known != 0) {
-        struct pool *pool = &pools->pools[known - 1];
+        const struct pool *pool = &pools->pools[known - 1];
         if (!rwd_currency_equal(pool->terms.currency, terms->currency) ||
             pool->terms.period != terms->period) {
             return rwd_fail(error, RWD_CONFLICT,
@@ -111,7 +120,6 @@ enum rwd_status rwd_pools_put(struct rwd_pools *pools, const struct rwd_pool_ter
                 "a new one",
                 terms->id, pool->terms.currency.code, rwd_pool_period_name(pool->terms.period));
         }
-        set_caps(pool, terms);
         *pool_no = known;
         return RWD_OK;
     }
@@ -119,17 +127,50 @@ enum rwd_status rwd_pools_put(struct rwd_pools *pools, const struct rwd_pool_ter
     if (count == RWD_POOL_COUNT_MAX) {
         return rwd_fail(error, RWD_LIMIT, "there are %u budgets, the limit", count);
     }
-    RWD_REQUIRE(pool_no_wanted == 0 || pool_no_wanted == count + 1);
     struct pool *pool = &pools->pools[count];
     pool->terms = *terms;
     pool->slot_count = terms->period == RWD_POOL_SEASON ? 1 : RWD_POOL_PERIOD_COUNT_MAX;
     /* Zeroed memory that is never touched is never there: a pool takes the pages its periods lie
      * in. */
     pool->slots = rwd_new(pool->slot_count * sizeof pool->slots[0]);
-    set_caps(pool, terms);
     atomic_store_explicit(&pools->count, count + 1, memory_order_release);
     *pool_no = count + 1;
     return RWD_OK;
+}
+
+enum rwd_status rwd_pools_put(struct rwd_pools *pools, const struct rwd_pool_terms *terms,
+    uint32_t pool_no_wanted, uint32_t *pool_no, struct rwd_error *error)
+{
+    enum rwd_status status = pool_for(pools, terms, pool_no, error);
+    if (status == RWD_OK) {
+        RWD_REQUIRE(pool_no_wanted == 0 || pool_no_wanted == *pool_no);
+        set_caps(&pools->pools[*pool_no - 1], terms);
+    }
+    return status;
+}
+
+enum rwd_status rwd_pools_announce(struct rwd_pools *pools, const struct rwd_pool_terms *terms,
+    uint32_t *pool_no, struct rwd_error *error)
+{
+    enum rwd_status status = pool_for(pools, terms, pool_no, error);
+    if (status == RWD_OK) {
+        struct pool *pool = &pools->pools[*pool_no - 1];
+        pool->announced++;
+        /* The soft one first: it never shows above the hard one. */
+        lower(&pool->soft_cap_minor, terms->soft_cap_minor);
+        lower(&pool->hard_cap_minor, terms->hard_cap_minor);
+    }
+    return status;
+}
+
+void rwd_pools_settle(struct rwd_pools *pools, const struct rwd_pool_terms *terms)
+{
+    uint32_t pool_no = rwd_pools_find(pools, rwd_text_of(terms->id));
+    RWD_REQUIRE(pool_no != 0 && pools->pools[pool_no - 1].announced > 0);
+    struct pool *pool = &pools->pools[pool_no - 1];
+    if (--pool->announced == 0) {
+        set_caps(pool, terms);
+    }
 }
 
 int32_t rwd_pool_period_at(const struct rwd_pools *pools, uint32_t pool_no, int64_t time_ms)

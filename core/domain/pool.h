@@ -7,7 +7,13 @@
  * no race between shards can pass the hard cap. What a task means to its pool follows from its
  * status alone (rwd_task_budget_of), so replay restores the sums by looking at tasks.
  *
- * Threads:   reserve, account and read from any thread; put from one thread at a time.
+ * A command that gives a pool new caps is announced before it is journaled and settled when it is
+ * durable. A lower cap holds at once, a higher one, and any cap of a new pool, only then: a
+ * decision that rests on it could else stand in the journal before it, and a crash between the two
+ * would leave more spent than the cap that survived.
+ *
+ * Threads:   reserve, account and read from any thread; put, announce and settle from one thread at
+ *            a time.
  * Ownership: create/destroy.
  */
 #ifndef RWD_DOMAIN_POOL_H
@@ -56,6 +62,11 @@ void rwd_pools_destroy(struct rwd_pools *pools);
 RWD_MUST_USE enum rwd_status rwd_pools_put(struct rwd_pools *pools,
     const struct rwd_pool_terms *terms, uint32_t pool_no_wanted, uint32_t *pool_no,
     struct rwd_error *error);
+/* As put, but caps are not raised before settle, which is called once for each announcement, in
+ * their order, with the same terms. Of several on their way the last one's caps come to hold. */
+RWD_MUST_USE enum rwd_status rwd_pools_announce(struct rwd_pools *pools,
+    const struct rwd_pool_terms *terms, uint32_t *pool_no, struct rwd_error *error);
+void rwd_pools_settle(struct rwd_pools *pools, const struct rwd_pool_terms *terms);
 /* 0: no such pool. */
 uint32_t rwd_pools_find(const struct rwd_pools *pools, struct rwd_text id);
 uint32_t rwd_pools_count(const struct rwd_pools *pools);

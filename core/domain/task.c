@@ -5,6 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The guards' byte: the KYC level in its low bits. */
+enum {
+    GUARD_KYC_LEVEL = 3,
+    GUARD_RG_WAIVED = 4,
+    GUARD_GEO = 8, /* the countries follow */
+    GUARD_SENT_BEFORE = 16,
+    GUARD_APPROVED = 32,
+    GUARDS_KNOWN = 63,
+};
+
 static const char *const status_names[RWD_TASK_STATUS_COUNT] = {
     "pending", "held", "dispatching", "succeeded", "failed", "denied", "expired", "cancelled"};
 
@@ -74,6 +84,11 @@ enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task)
         break;
     }
     return RWD_BUDGET_NOTHING;
+}
+
+bool rwd_task_may_be_paid(const struct rwd_task *task)
+{
+    return task->attempts > 0 || task->sent_before;
 }
 
 static struct rwd_task_id task_id(
@@ -184,6 +199,32 @@ static void decode_reward(struct rwd_wire *wire, struct rwd_reward *reward)
     rwd_wire__string(wire, reward->label, sizeof reward->label);
 }
 
+static void encode_guards(const struct rwd_task *task, struct rwd_buffer *out)
+{
+    bool has_geo = !rwd_country_set_empty(&task->geo_allowed);
+    rwd_wire_put_u8(
+        out, (uint8_t)((task->kyc_min_level & GUARD_KYC_LEVEL) |
+                       (task->rg_waived ? GUARD_RG_WAIVED : 0) | (has_geo ? GUARD_GEO : 0) |
+                       (task->sent_before ? GUARD_SENT_BEFORE : 0) |
+                       (task->approved ? GUARD_APPROVED : 0)));
+    if (has_geo) {
+        rwd_country_set_encode(&task->geo_allowed, out);
+    }
+}
+
+static void decode_guards(struct rwd_wire *wire, struct rwd_task *task)
+{
+    uint8_t guards = rwd_wire_u8(wire);
+    wire->failed |= guards > GUARDS_KNOWN;
+    task->kyc_min_level = guards & GUARD_KYC_LEVEL;
+    task->rg_waived = (guards & GUARD_RG_WAIVED) != 0;
+    task->approved = (guards & GUARD_APPROVED) != 0;
+    task->sent_before = (guards & GUARD_SENT_BEFORE) != 0;
+    if ((guards & GUARD_GEO) != 0) {
+        rwd_country_set_decode(wire, &task->geo_allowed);
+    }
+}
+
 void rwd_task_encode(const struct rwd_task *task, struct rwd_buffer *out)
 {
     rwd_buffer_put(out, task->id.bytes, sizeof task->id.bytes);
@@ -194,7 +235,7 @@ void rwd_task_encode(const struct rwd_task *task, struct rwd_buffer *out)
     encode_reward(&task->reward, out);
     rwd_wire_put_varint(out, task->pool_no);
     rwd_wire_put_signed(out, task->pool_period);
-    rwd_wire_put_u8(out, task->kyc_min_level);
+    encode_guards(task, out);
     rwd_wire_put_u8(out, (uint8_t)task->status);
     rwd_wire_put_u8(out, (uint8_t)task->reason);
     rwd_wire_put_varint(out, task->attempts);
@@ -217,7 +258,7 @@ void rwd_task_decode(struct rwd_wire *wire, struct rwd_task *task)
     decode_reward(wire, &task->reward);
     task->pool_no = (uint32_t)rwd_wire_varint(wire);
     task->pool_period = (int32_t)rwd_wire_signed(wire);
-    task->kyc_min_level = rwd_wire_u8(wire);
+    decode_guards(wire, task);
     uint8_t status = rwd_wire_u8(wire);
     uint8_t reason = rwd_wire_u8(wire);
     wire->failed |= status >= RWD_TASK_STATUS_COUNT || reason >= RWD_TASK_REASON_COUNT;

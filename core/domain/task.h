@@ -12,6 +12,7 @@
 #ifndef RWD_DOMAIN_TASK_H
 #define RWD_DOMAIN_TASK_H
 
+#include "domain/country.h"
 #include "domain/event.h"
 #include "domain/reward.h"
 
@@ -79,7 +80,13 @@ struct rwd_task {
     struct rwd_reward reward; /* cost filled in */
     uint32_t pool_no;         /* 0: costs nothing */
     int32_t pool_period;      /* which period of the pool the cost is charged to */
+    /* What its rule's guards ask, settled when it was granted: the rule may be gone when it is
+     * delivered. */
     uint8_t kyc_min_level;
+    bool rg_waived;                     /* guards.rg = false, and it costs nothing */
+    struct rwd_country_set geo_allowed; /* guards.geo; empty: the rule does not ask */
+    bool approved;                      /* a person has let it go: it wants no second review */
+    bool sent_before; /* it failed and was taken up again: attempts begin anew, payments do not */
     enum rwd_task_status status;
     enum rwd_task_reason reason;
     uint32_t attempts;       /* deliveries begun */
@@ -100,6 +107,10 @@ enum rwd_task_budget {
     RWD_BUDGET_SPENT,
 };
 enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task);
+
+/* A request for it has left for the partner at some time. Time alone must not give its money back:
+ * a person does, who has asked the partner. */
+bool rwd_task_may_be_paid(const struct rwd_task *task);
 
 /* First 16 bytes of SHA-256("rewardd.task\0" rule_id "\0" user_id "\0" "m" threshold | "e" event_ms
  * ":" event_id). The time is part of the cause: an id that comes again when its first event has

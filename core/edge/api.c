@@ -153,7 +153,13 @@ static void begin_call(struct rwd_api *api, struct rwd_http_request *request,
     memcpy(call->parameters, parameters, sizeof call->parameters);
     rwd_arena_init(&call->arena, CALL_CHUNK_SIZE, CALL_SIZE_MAX);
     api->open_count++;
-    handler(call);
+    if (rwd_api__actor_is_good(call)) {
+        handler(call);
+    } else {
+        rwd_api__answer_problem(call, 400,
+            "X-Actor must be 1 to %d printable ASCII characters: who asks for it, for the journal",
+            RWD_API_ACTOR_SIZE_MAX);
+    }
 }
 
 bool rwd_api_handle(struct rwd_api *api, struct rwd_http_request *request)

@@ -153,8 +153,10 @@ void rwd_api__put_budget(struct rwd_api__call *call)
     struct rwd_text pool_id;
     struct rwd_budget_row *row = rwd_api__alloc(call, sizeof *row);
     row->pool_id = call->parameters[0];
+    row->actor = rwd_api__actor(call);
     if (!rwd_api__can_write(call) || !rwd_api__read_object(call, names, &json) ||
         !rwd_api__read_text(call, &json, "pool_id", RWD_REWARD_LABEL_SIZE_MAX, &pool_id) ||
+        !rwd_api__read_text(call, &json, "reason", RWD_API_REASON_SIZE_MAX, &row->reason) ||
         !read_terms(call, &json, row)) {
         return;
     }

@@ -101,7 +101,7 @@ struct rwd_inquiry *rwd_api__inquiry(struct rwd_api__call *call, enum rwd_inquir
     struct rwd_inquiry *inquiry = rwd_inquiry_create(kind, call);
     inquiry->home = call->api->options.home;
     inquiry->home_kind = RWD_IO_INQUIRY;
-    inquiry->actor = rwd_api__actor(call);
+    inquiry->actor = rwd_api__keep(inquiry, rwd_api__actor(call));
     return inquiry;
 }
 
@@ -196,8 +196,18 @@ void rwd_api_batch_home(struct rwd_api *api, struct rwd_batch *batch)
 
 struct rwd_text rwd_api__actor(const struct rwd_api__call *call)
 {
-    (void)call;
-    return RWD_TEXT("api");
+    struct rwd_text named = rwd_http_request_header(call->request, "x-actor");
+    return named.data != NULL ? named : RWD_TEXT("api");
+}
+
+bool rwd_api__actor_is_good(const struct rwd_api__call *call)
+{
+    struct rwd_text actor = rwd_api__actor(call);
+    bool good = actor.size > 0 && actor.size <= RWD_API_ACTOR_SIZE_MAX;
+    for (size_t i = 0; i < actor.size && good; i++) {
+        good = actor.data[i] >= ' ' && actor.data[i] <= '~';
+    }
+    return good;
 }
 
 void *rwd_api__alloc(struct rwd_api__call *call, size_t size)

@@ -12,6 +12,7 @@
 enum {
     RWD_API_PARAMETER_COUNT_MAX = 2,
     RWD_API_REASON_SIZE_MAX = 512,
+    RWD_API_ACTOR_SIZE_MAX = 64,
 };
 
 struct rwd_api__call;
@@ -98,8 +99,11 @@ struct rwd_text rwd_api__query(
 struct rwd_text rwd_api__keep(struct rwd_inquiry *inquiry, struct rwd_text text);
 /* Memory that lives as long as the call. */
 void *rwd_api__alloc(struct rwd_api__call *call, size_t size);
-/* Who acts: the token's role, once there are tokens. */
+/* Who acts: X-Actor's word, journaled with the command; "api" where there is none. It names, it
+ * does not prove: whoever may call may say any name. In the request. */
 struct rwd_text rwd_api__actor(const struct rwd_api__call *call);
+/* Whether X-Actor, where it is there, is 1 to RWD_API_ACTOR_SIZE_MAX printable ASCII characters. */
+bool rwd_api__actor_is_good(const struct rwd_api__call *call);
 
 /* Handlers, one a route. */
 #define RWD_API_HANDLER(name) void rwd_api__##name(struct rwd_api__call *call)

@@ -5,6 +5,8 @@
  *   dispatcher -> shard -> journal -> dispatcher   claims and results of reward tasks
  *   keeper     -> shard -> journal -> keeper       rule versions
  *
+ * Budgets call at the shard once more on their way home, durable: their caps are raised there.
+ *
  * One owner at a time: posting gives the batch away, and it comes back to its home durable. A batch
  * holds inputs for one shard only.
  *
@@ -72,7 +74,10 @@ struct rwd_input {
 struct rwd_batch {
     struct rwd_message message;
     struct rwd_mailbox *home;
-    uint32_t home_kind;     /* message.kind when it comes home */
+    uint32_t home_kind; /* message.kind when it comes home */
+    struct rwd_mailbox
+        *onward; /* BUDGET, behind the journal: where home is, the shard being next */
+    uint32_t onward_kind;
     struct rwd_batch *next; /* the home's own list */
     uint32_t shard;
     struct rwd_arena arena;

@@ -327,6 +327,9 @@ void rwd_checkpoint_add_budget(
     added->pool_id = keep(message, row->pool_id);
     added->currency = keep(message, row->currency);
     added->period = keep(message, row->period);
+    /* The journal's alone. */
+    added->actor = (struct rwd_text){0};
+    added->reason = (struct rwd_text){0};
 }
 
 void rwd_checkpoint_add_rule_version(
@@ -341,6 +344,8 @@ void rwd_checkpoint_add_rule_version(
     added->state = keep(message, row->state);
     added->source = keep(message, row->source);
     added->source_name = keep(message, row->source_name);
+    added->actor = (struct rwd_text){0};
+    added->reason = (struct rwd_text){0};
 }
 
 void rwd_checkpoint_add_rulebook(

@@ -3,9 +3,8 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "decide/rule_test.h"
 #include "engine/keeper_answers.h"
-#include "engine/rule_folder.h"
+#include "engine/keeper_intake.h"
 #include "engine/shard.h"
 #include "engine/shard_inputs.h"
 #include "runtime/thread.h"
@@ -17,7 +16,6 @@
 
 enum {
     MAILBOX_COUNT_MAX = 1024,
-    SOURCE_SIZE_MAX = 64 << 10,
     /* A folder is looked at when it has been quiet this long: an editor or a deploy writes in
        bursts. */
     QUIET_MS = 50,
@@ -28,11 +26,10 @@ enum {
 struct rwd_keeper {
     struct rwd_keeper_options options;
     struct rwd_mailbox *mailbox;
-    struct rwd_message *waiting;         /* came while a batch of ours was under way */
-    struct rwd_keeper_version *versions; /* by version number */
-    size_t version_count;
-    size_t version_capacity;
-    uint32_t rule_count;
+    struct rwd_message *waiting; /* came while a batch of ours was under way */
+    struct rwd_keeper_versions versions;
+    struct rwd_text actor; /* who brings about what is published next, and why: for the journal */
+    struct rwd_text reason;
     uint32_t rulebook_no;
     struct rwd_keeper_error *errors; /* of the last look at the folder */
     size_t error_count;
@@ -66,16 +63,11 @@ void rwd_keeper_destroy(struct rwd_keeper *keeper)
         return;
     }
     forget_errors(keeper);
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        rwd_shared_rule_release(keeper->versions[i].shared);
-        rwd_free(keeper->versions[i].source);
-        rwd_free(keeper->versions[i].source_name);
-    }
+    rwd_keeper_versions_finish(&keeper->versions);
     if (keeper->watch_fd >= 0) {
         (void)close(keeper->watch_fd);
     }
     rwd_mailbox_destroy(keeper->mailbox);
-    rwd_free(keeper->versions);
     rwd_free(keeper->errors);
     rwd_free(keeper);
 }
@@ -99,73 +91,20 @@ static void remember_error(struct rwd_keeper *keeper, const char *file, const ch
         .file = rwd_copy(file, strlen(file)), .text = rwd_copy(text, strlen(text))};
 }
 
-static struct rwd_keeper_version *find_version(
-    struct rwd_keeper *keeper, struct rwd_text rule_id, struct rwd_text version)
-{
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        if (rwd_text_is(rule_id, keeper->versions[i].names.rule_id) &&
-            rwd_text_is(version, keeper->versions[i].names.version)) {
-            return &keeper->versions[i];
-        }
-    }
-    return NULL;
-}
-
-static uint32_t rule_no_of(const struct rwd_keeper *keeper, const char *rule_id)
-{
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        if (strcmp(keeper->versions[i].names.rule_id, rule_id) == 0) {
-            return keeper->versions[i].names.rule_no;
-        }
-    }
-    return 0;
-}
-
-static struct rwd_keeper_version *add_version(struct rwd_keeper *keeper)
-{
-    keeper->versions = rwd_room_for(keeper->versions, keeper->version_count,
-        &keeper->version_capacity, sizeof *keeper->versions);
-    struct rwd_keeper_version *version = &keeper->versions[keeper->version_count++];
-    *version = (struct rwd_keeper_version){0};
-    return version;
-}
-
 /* ---- recovery ---- */
 
 enum rwd_status rwd_keeper_restore(
     struct rwd_keeper *keeper, const struct rwd_rule_version_row *row, struct rwd_error *error)
 {
-    struct rwd_keeper_version *version = find_version(keeper, row->rule_id, row->version);
-    if (version == NULL) {
-        if (row->version_no != keeper->version_count + 1 || row->rule_no == 0 ||
-            row->rule_id.size >= sizeof version->names.rule_id ||
-            row->version.size >= sizeof version->names.version) {
-            return rwd_fail(error, RWD_CORRUPT, "rule version %.*s@%.*s does not fit the others",
-                RWD_TEXT_ARGS(row->rule_id), RWD_TEXT_ARGS(row->version));
-        }
-        version = add_version(keeper);
-        struct rwd_directory_entry *names = &version->names;
-        names->rule_no = row->rule_no;
-        names->version_no = row->version_no;
-        (void)snprintf(names->rule_id, sizeof names->rule_id, "%.*s", RWD_TEXT_ARGS(row->rule_id));
-        (void)snprintf(names->version, sizeof names->version, "%.*s", RWD_TEXT_ARGS(row->version));
-        (void)snprintf(names->content_hash, sizeof names->content_hash, "%.*s",
-            RWD_TEXT_ARGS(row->content_hash));
-        version->source = rwd_copy(row->source.data, row->source.size);
-        version->source_size = row->source.size;
-        version->source_name = rwd_copy(row->source_name.data, row->source_name.size);
-        version->registered_ms = row->registered_ms;
-        if (row->rule_no > keeper->rule_count) {
-            keeper->rule_count = row->rule_no;
-        }
-        enum rwd_status status = rwd_directory_add(keeper->options.directory, names);
-        if (status != RWD_OK) {
-            return rwd_fail(error, status, "there are too many rule versions");
-        }
+    const struct rwd_keeper_version *version = NULL;
+    bool is_new = false;
+    enum rwd_status status =
+        rwd_keeper_version_restore(&keeper->versions, row, &version, &is_new, error);
+    if (status == RWD_OK && is_new &&
+        rwd_directory_add(keeper->options.directory, &version->names) != RWD_OK) {
+        return rwd_fail(error, RWD_LIMIT, "there are too many rule versions");
     }
-    version->state = rwd_keeper_state_parse(row->state);
-    version->since_ms = row->since_ms;
-    return RWD_OK;
+    return status;
 }
 
 void rwd_keeper_restore_rulebook(struct rwd_keeper *keeper, const struct rwd_rulebook_row *row)
@@ -203,51 +142,22 @@ static void submit_and_wait(struct rwd_keeper *keeper, struct rwd_batch *batch)
     }
 }
 
-static void row_of(const struct rwd_keeper_version *version, struct rwd_rule_version_row *row)
-{
-    *row = (struct rwd_rule_version_row){
-        .rule_id = rwd_text_of(version->names.rule_id),
-        .version = rwd_text_of(version->names.version),
-        .rule_no = version->names.rule_no,
-        .version_no = version->names.version_no,
-        .content_hash = rwd_text_of(version->names.content_hash),
-        .state = rwd_text_of(rwd_keeper_state_name(version->state)),
-        .source = {.data = version->source, .size = version->source_size},
-        .source_name = rwd_text_of(version->source_name),
-        .registered_ms = version->registered_ms,
-        .since_ms = version->since_ms,
-    };
-}
-
 /* ---- rulebooks ---- */
 
 static enum rwd_status load_version(
     struct rwd_keeper *keeper, struct rwd_keeper_version *version, struct rwd_error *error)
 {
-    if (version->shared != NULL) {
-        return RWD_OK;
-    }
     const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(keeper->options.config);
-    struct rwd_rule *rule = NULL;
-    enum rwd_status status =
-        rwd_rule_load((struct rwd_text){.data = version->source, .size = version->source_size},
-            version->source_name, &limits, &rule, error);
-    if (status == RWD_OK) {
-        rule->rule_no = version->names.rule_no;
-        rule->version_no = version->names.version_no;
-        rule->suspended = version->state == RWD_KEEPER_SUSPENDED;
-        version->shared = rwd_shared_rule_create(&rule);
-    }
-    return status;
+    return rwd_keeper_version_load(version, &limits, error);
 }
 
 static struct rwd_rulebook *make_rulebook(struct rwd_keeper *keeper, uint32_t rulebook_no)
 {
     struct rwd_shared_rule **rules =
-        rwd_new((keeper->version_count + 1) * sizeof(struct rwd_shared_rule *));
+        rwd_new((keeper->versions.count + 1) * sizeof(struct rwd_shared_rule *));
     size_t count = 0;
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        struct rwd_keeper_version *version = &keeper->versions[i];
+    for (size_t i = 0; i < keeper->versions.count; i++) {
+        struct rwd_keeper_version *version = &keeper->versions.all[i];
         if (rwd_keeper_in_force(version->state) && version->shared != NULL) {
             rules[count++] = version->shared;
         }
@@ -298,8 +208,8 @@ static void tell_shards(struct rwd_keeper *keeper, struct rwd_rulebook *rulebook
 static bool load_in_force(struct rwd_keeper *keeper)
 {
     bool all = true;
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        struct rwd_keeper_version *version = &keeper->versions[i];
+    for (size_t i = 0; i < keeper->versions.count; i++) {
+        struct rwd_keeper_version *version = &keeper->versions.all[i];
         struct rwd_error error;
         if (rwd_keeper_in_force(version->state) &&
             load_version(keeper, version, &error) != RWD_OK) {
@@ -310,21 +220,24 @@ static bool load_in_force(struct rwd_keeper *keeper)
     return all;
 }
 
-/* Journals the versions from `changed` on that have changed, and the rulebook that follows, then
- * switches all shards. */
-static void publish(struct rwd_keeper *keeper, const bool *changed)
+/* Journals the versions that have changed and the rulebook that follows, then switches all shards.
+ */
+static void publish(struct rwd_keeper *keeper)
 {
     uint32_t rulebook_no = keeper->rulebook_no + 1;
     (void)load_in_force(keeper);
     struct rwd_rulebook *rulebook = make_rulebook(keeper, rulebook_no);
     struct rwd_buffer versions = {0};
     put_versions(rulebook, &versions);
-    struct rwd_batch *batch = rwd_batch_create(keeper->version_count + 1);
+    struct rwd_batch *batch = rwd_batch_create(keeper->versions.count + 1);
     struct rwd_rule_version_row *rows =
-        rwd_new((keeper->version_count + 1) * sizeof(struct rwd_rule_version_row));
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        if (changed[i]) {
-            row_of(&keeper->versions[i], &rows[i]);
+        rwd_new((keeper->versions.count + 1) * sizeof(struct rwd_rule_version_row));
+    for (size_t i = 0; i < keeper->versions.count; i++) {
+        if (keeper->versions.all[i].changed) {
+            keeper->versions.all[i].changed = false;
+            rwd_keeper_version_row(&keeper->versions.all[i], &rows[i]);
+            rows[i].actor = keeper->actor;
+            rows[i].reason = keeper->reason;
             rwd_batch_add(batch, RWD_INPUT_RULE_VERSION)->rule_version = &rows[i];
         }
     }
@@ -351,213 +264,29 @@ static void resume(struct rwd_keeper *keeper)
         return;
     }
     /* Verdicts must not be read against a rulebook that was not asked. */
-    bool *none = rwd_new(keeper->version_count + 1);
-    publish(keeper, none);
-    rwd_free(none);
+    publish(keeper);
 }
 
-/* ---- new versions ---- */
+/* ---- the folder and engine.conf ---- */
 
-/* What a rule needs of the house before it may decide about money. */
-static enum rwd_status check_house(
-    struct rwd_keeper *keeper, const struct rwd_rule *rule, struct rwd_error *error)
+/* What was taken in goes into the journal and, where it may, into force. */
+static void switch_to_new(struct rwd_keeper *keeper, uint32_t rule_count_before)
 {
-    uint32_t pool_no = rule->budget[0] != '\0'
-                           ? rwd_pools_find(keeper->options.pools, rwd_text_of(rule->budget))
-                           : 0;
-    if (rule->budget[0] != '\0' && pool_no == 0) {
-        return rwd_fail(error, RWD_NOT_FOUND,
-            "%s: there is no budget '%s'; add it to engine.conf or PUT /v1/budgets/%s",
-            rule->source_name, rule->budget, rule->budget);
+    if (keeper->options.config->rules_auto_activate) {
+        rwd_keeper_activate_new_rules(&keeper->versions, rule_count_before, now_ms(keeper));
     }
-    for (size_t i = 0; i < rule->milestone_count; i++) {
-        struct rwd_reward reward = rule->milestones[i].reward;
-        bool large = false;
-        enum rwd_task_reason reason = rwd_gate_price(
-            keeper->options.gates, rwd_pool_terms(keeper->options.pools, pool_no), &reward, &large);
-        if (reason != RWD_REASON_NONE) {
-            return rwd_fail(error, RWD_INVALID,
-                "%s: the milestone at %llu cannot be paid from budget '%s': %s (a price is given "
-                "in engine.conf: price \"%s\" { cost = \"0.10\" currency = \"EUR\" })",
-                rule->source_name, (unsigned long long)rule->milestones[i].at, rule->budget,
-                rwd_task_reason_name(reason), rwd_reward_kind_name(reward.kind));
-        }
-    }
-    return RWD_OK;
+    publish(keeper);
 }
 
-static enum rwd_status run_tests(struct rwd_keeper *keeper, const struct rwd_rule *rule,
-    const char *test_path, struct rwd_error *error)
+static void act_for(struct rwd_keeper *keeper, struct rwd_text actor, struct rwd_text reason)
 {
-    if (test_path == NULL) {
-        return RWD_OK;
-    }
-    const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(keeper->options.config);
-    struct rwd_buffer source = {0};
-    struct rwd_buffer report = {0};
-    struct rwd_rule_tests *tests = NULL;
-    size_t failed = 0;
-    enum rwd_status status = rwd_rule_file_read(test_path, SOURCE_SIZE_MAX, &source, error);
-    if (status == RWD_OK) {
-        status = rwd_rule_tests_load(rwd_buffer_text(&source), test_path, &limits, &tests, error);
-    }
-    if (status == RWD_OK) {
-        status = rwd_rule_test_run(rule, tests, &report, &failed);
-        if (status != RWD_OK || failed > 0) {
-            status = rwd_fail(error, RWD_SCRIPT, "%zu of its tests failed: %s", failed,
-                rwd_buffer_c_string(&report));
-        }
-    }
-    rwd_rule_tests_destroy(tests);
-    rwd_buffer_finish(&report);
-    rwd_buffer_finish(&source);
-    return status;
-}
-
-/* Registers a source that is new. *version: its place. CONFLICT: registered before with other
- * bytes; OK with *is_new false: registered before with the same. */
-static enum rwd_status take_in(struct rwd_keeper *keeper, struct rwd_text source, const char *name,
-    const char *test_path, const struct rwd_rule_file *file, struct rwd_keeper_version **version,
-    bool *is_new, struct rwd_error *error)
-{
-    const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(keeper->options.config);
-    struct rwd_rule *rule = NULL;
-    *is_new = false;
-    enum rwd_status status = rwd_rule_load(source, name, &limits, &rule, error);
-    if (status == RWD_OK && file != NULL &&
-        (strcmp(rule->id, file->rule_id) != 0 || strcmp(rule->version, file->version) != 0)) {
-        status = rwd_fail(error, RWD_INVALID,
-            "%s: declares %s %s; the file's place says %s %s, and both must agree", name, rule->id,
-            rule->version, file->rule_id, file->version);
-    }
-    if (status == RWD_OK) {
-        *version = find_version(keeper, rwd_text_of(rule->id), rwd_text_of(rule->version));
-        if (*version != NULL) {
-            bool same = (*version)->source_size == source.size &&
-                        memcmp((*version)->source, source.data, source.size) == 0;
-            rwd_rule_destroy(rule);
-            return same ? RWD_OK
-                        : rwd_fail(error, RWD_CONFLICT,
-                              "%s: this version was registered with other bytes; a version never "
-                              "changes: give the file a new version",
-                              name);
-        }
-        status = check_house(keeper, rule, error);
-    }
-    if (status == RWD_OK) {
-        status = run_tests(keeper, rule, test_path, error);
-    }
-    if (status != RWD_OK) {
-        rwd_rule_destroy(rule);
-        return status;
-    }
-    uint32_t rule_no = rule_no_of(keeper, rule->id);
-    *version = add_version(keeper);
-    struct rwd_directory_entry *names = &(*version)->names;
-    names->rule_no = rule_no != 0 ? rule_no : ++keeper->rule_count;
-    names->version_no = (uint32_t)keeper->version_count;
-    (void)snprintf(names->rule_id, sizeof names->rule_id, "%s", rule->id);
-    (void)snprintf(names->version, sizeof names->version, "%s", rule->version);
-    struct rwd_buffer hash = {0};
-    rwd_buffer_put_hex(&hash, rule->content_hash, sizeof rule->content_hash);
-    (void)snprintf(
-        names->content_hash, sizeof names->content_hash, "%s", rwd_buffer_c_string(&hash));
-    rwd_buffer_finish(&hash);
-    (*version)->source = rwd_copy(source.data, source.size);
-    (*version)->source_size = source.size;
-    (*version)->source_name = rwd_copy(name, strlen(name));
-    (*version)->registered_ms = now_ms(keeper);
-    (*version)->since_ms = (*version)->registered_ms;
-    (*version)->state = RWD_KEEPER_REGISTERED;
-    rule->rule_no = names->rule_no;
-    rule->version_no = names->version_no;
-    (*version)->shared = rwd_shared_rule_create(&rule);
-    *is_new = true;
-    status = rwd_directory_add(keeper->options.directory, names);
-    RWD_REQUIRE(status == RWD_OK);
-    return RWD_OK;
-}
-
-static struct rwd_keeper_version *active_of(struct rwd_keeper *keeper, uint32_t rule_no)
-{
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        if (keeper->versions[i].names.rule_no == rule_no &&
-            rwd_keeper_in_force(keeper->versions[i].state)) {
-            return &keeper->versions[i];
-        }
-    }
-    return NULL;
-}
-
-static void set_state(struct rwd_keeper *keeper, struct rwd_keeper_version *version,
-    enum rwd_keeper_state state, bool *changed)
-{
-    /* Whether it rests is said in the rule itself, which never changes: it is made anew. */
-    if (version->state == RWD_KEEPER_SUSPENDED || state == RWD_KEEPER_SUSPENDED) {
-        rwd_shared_rule_release(version->shared);
-        version->shared = NULL;
-    }
-    version->state = state;
-    version->since_ms = now_ms(keeper);
-    changed[version - keeper->versions] = true;
-    rwd_log(RWD_LOG_INFO, "keeper", "rule=%s version=%s state=%s hash=%.12s",
-        version->names.rule_id, version->names.version, rwd_keeper_state_name(state),
-        version->names.content_hash);
-}
-
-/* The one that was active before retires. */
-static void activate(struct rwd_keeper *keeper, struct rwd_keeper_version *version, bool *changed)
-{
-    struct rwd_keeper_version *before = active_of(keeper, version->names.rule_no);
-    if (before != NULL && before != version) {
-        set_state(keeper, before, RWD_KEEPER_RETIRED, changed);
-    }
-    set_state(keeper, version, RWD_KEEPER_ACTIVE, changed);
-}
-
-/* Of every rule that is new with this look, its newest version. */
-static void activate_new_rules(struct rwd_keeper *keeper, uint32_t rule_count_before, bool *changed)
-{
-    for (uint32_t rule_no = rule_count_before + 1; rule_no <= keeper->rule_count; rule_no++) {
-        struct rwd_keeper_version *newest = NULL;
-        for (size_t i = 0; i < keeper->version_count; i++) {
-            struct rwd_keeper_version *version = &keeper->versions[i];
-            if (version->names.rule_no == rule_no &&
-                (newest == NULL ||
-                    rwd_rule_version_compare(version->names.version, newest->names.version) > 0)) {
-                newest = version;
-            }
-        }
-        if (newest != NULL) {
-            activate(keeper, newest, changed);
-        }
-    }
-}
-
-static void take_in_file(struct rwd_keeper *keeper, const struct rwd_rule_file *file)
-{
-    struct rwd_buffer source = {0};
-    struct rwd_error error;
-    struct rwd_keeper_version *version = NULL;
-    bool is_new = false;
-    enum rwd_status status = rwd_rule_file_read(file->path, SOURCE_SIZE_MAX, &source, &error);
-    if (status == RWD_OK) {
-        version = find_version(keeper, rwd_text_of(file->rule_id), rwd_text_of(file->version));
-        bool known = version != NULL && version->source_size == source.size &&
-                     memcmp(version->source, source.data, source.size) == 0;
-        if (!known) {
-            status = take_in(keeper, rwd_buffer_text(&source), file->path, file->test_path, file,
-                &version, &is_new, &error);
-        }
-    }
-    if (status != RWD_OK) {
-        remember_error(keeper, file->path, error.text);
-    }
-    rwd_buffer_finish(&source);
+    keeper->actor = actor;
+    keeper->reason = reason;
 }
 
 static void scan(struct rwd_keeper *keeper)
 {
+    act_for(keeper, RWD_TEXT("rules folder"), (struct rwd_text){0});
     const char *dir = keeper->options.config->rules_dir;
     struct rwd_rule_file *files = NULL;
     size_t file_count = 0;
@@ -568,24 +297,18 @@ static void scan(struct rwd_keeper *keeper)
         remember_error(keeper, dir, error.text);
         return;
     }
-    size_t version_count_before = keeper->version_count;
-    uint32_t rule_count_before = keeper->rule_count;
+    size_t version_count_before = keeper->versions.count;
+    uint32_t rule_count_before = keeper->versions.rule_count;
     for (size_t i = 0; i < file_count; i++) {
-        take_in_file(keeper, &files[i]);
+        if (rwd_keeper_take_in_file(&keeper->options, &keeper->versions, &files[i], &error) !=
+            RWD_OK) {
+            remember_error(keeper, files[i].path, error.text);
+        }
     }
     rwd_rule_files_free(files, file_count);
-    if (keeper->version_count == version_count_before) {
-        return;
+    if (keeper->versions.count > version_count_before) {
+        switch_to_new(keeper, rule_count_before);
     }
-    bool *changed = rwd_new(keeper->version_count);
-    for (size_t i = version_count_before; i < keeper->version_count; i++) {
-        changed[i] = true;
-    }
-    if (keeper->options.config->rules_auto_activate) {
-        activate_new_rules(keeper, rule_count_before, changed);
-    }
-    publish(keeper, changed);
-    rwd_free(changed);
 }
 
 /* engine.conf's budgets are made when they are not there yet; from then on the API's word holds. */
@@ -602,7 +325,8 @@ static void make_budgets(struct rwd_keeper *keeper)
                 .currency = rwd_text_of(terms->currency.code),
                 .period = rwd_text_of(rwd_pool_period_name(terms->period)),
                 .hard_cap_minor = terms->hard_cap_minor,
-                .soft_cap_minor = terms->soft_cap_minor};
+                .soft_cap_minor = terms->soft_cap_minor,
+                .actor = RWD_TEXT("engine.conf")};
             rwd_batch_add(batch, RWD_INPUT_BUDGET)->budget = &rows[i];
         }
     }
@@ -621,39 +345,14 @@ static void make_budgets(struct rwd_keeper *keeper)
 
 /* ---- inquiries ---- */
 
-/* The last one that was active before the one that is. */
-static struct rwd_keeper_version *rollback_target(
-    struct rwd_keeper *keeper, struct rwd_text rule_id)
-{
-    struct rwd_keeper_version *target = NULL;
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        struct rwd_keeper_version *version = &keeper->versions[i];
-        if (rwd_text_is(rule_id, version->names.rule_id) && version->state == RWD_KEEPER_RETIRED &&
-            (target == NULL || version->since_ms >= target->since_ms)) {
-            target = version;
-        }
-    }
-    return target;
-}
-
-static bool find_rule(const struct rwd_keeper *keeper, struct rwd_text rule_id)
-{
-    for (size_t i = 0; i < keeper->version_count; i++) {
-        if (rwd_text_is(rule_id, keeper->versions[i].names.rule_id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
 {
     bool rollback = inquiry->kind == RWD_INQUIRY_RULE_ROLLBACK;
-    struct rwd_keeper_version *version = rollback
-                                             ? rollback_target(keeper, inquiry->id)
-                                             : find_version(keeper, inquiry->id, inquiry->version);
+    struct rwd_keeper_version *version =
+        rollback ? rwd_keeper_rollback_target(&keeper->versions, inquiry->id)
+                 : rwd_keeper_version_find(&keeper->versions, inquiry->id, inquiry->version);
     if (version == NULL) {
-        bool rule_known = find_rule(keeper, inquiry->id);
+        bool rule_known = rwd_keeper_rule_no(&keeper->versions, inquiry->id) != 0;
         return rwd_fail(&inquiry->error, rollback && rule_known ? RWD_CONFLICT : RWD_NOT_FOUND,
             rollback ? "rule '%.*s' has no version that was active before%.*s"
                      : "there is no rule '%.*s' with version '%.*s'",
@@ -665,19 +364,18 @@ static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquir
     }
     enum rwd_status status = load_version(keeper, version, &inquiry->error);
     if (status == RWD_OK) {
-        status = check_house(keeper, rwd_shared_rule_get(version->shared), &inquiry->error);
+        status = rwd_keeper_check_house(
+            &keeper->options, rwd_shared_rule_get(version->shared), &inquiry->error);
     }
     if (status != RWD_OK) {
         return status;
     }
-    bool *changed = rwd_new(keeper->version_count);
     if (inquiry->kind == RWD_INQUIRY_RULE_RETIRE) {
-        set_state(keeper, version, RWD_KEEPER_RETIRED, changed);
+        rwd_keeper_set_state(version, RWD_KEEPER_RETIRED, now_ms(keeper));
     } else {
-        activate(keeper, version, changed);
+        rwd_keeper_activate(&keeper->versions, version, now_ms(keeper));
     }
-    publish(keeper, changed);
-    rwd_free(changed);
+    publish(keeper);
     rwd_keeper_put_version(version, &inquiry->json);
     return RWD_OK;
 }
@@ -686,22 +384,15 @@ static enum rwd_status upload(struct rwd_keeper *keeper, struct rwd_inquiry *inq
 {
     struct rwd_keeper_version *version = NULL;
     bool is_new = false;
-    if (inquiry->body.size > SOURCE_SIZE_MAX) {
-        return rwd_fail(&inquiry->error, RWD_LIMIT, "a rule has at most %d bytes", SOURCE_SIZE_MAX);
+    if (inquiry->body.size > RWD_KEEPER_SOURCE_SIZE_MAX) {
+        return rwd_fail(
+            &inquiry->error, RWD_LIMIT, "a rule has at most %d bytes", RWD_KEEPER_SOURCE_SIZE_MAX);
     }
-    uint32_t rule_count_before = keeper->rule_count;
-    enum rwd_status status = take_in(
-        keeper, inquiry->body, "upload.lua", NULL, NULL, &version, &is_new, &inquiry->error);
+    uint32_t rule_count_before = keeper->versions.rule_count;
+    enum rwd_status status = rwd_keeper_take_in(&keeper->options, &keeper->versions, inquiry->body,
+        NULL, &version, &is_new, &inquiry->error);
     if (status == RWD_OK && is_new) {
-        size_t index = (size_t)(version - keeper->versions);
-        bool *changed = rwd_new(keeper->version_count);
-        changed[index] = true;
-        if (keeper->options.config->rules_auto_activate) {
-            activate_new_rules(keeper, rule_count_before, changed);
-        }
-        publish(keeper, changed);
-        rwd_free(changed);
-        version = &keeper->versions[index];
+        switch_to_new(keeper, rule_count_before);
     }
     if (status == RWD_OK) {
         rwd_keeper_put_version(version, &inquiry->json);
@@ -711,6 +402,7 @@ static enum rwd_status upload(struct rwd_keeper *keeper, struct rwd_inquiry *inq
 
 static enum rwd_status answer(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
 {
+    act_for(keeper, inquiry->actor, inquiry->reason);
     switch (inquiry->kind) {
     case RWD_INQUIRY_RULE_ACTIVATE:
     case RWD_INQUIRY_RULE_RETIRE:
@@ -719,28 +411,26 @@ static enum rwd_status answer(struct rwd_keeper *keeper, struct rwd_inquiry *inq
     case RWD_INQUIRY_RULE_UPLOAD:
         return upload(keeper, inquiry);
     case RWD_INQUIRY_RULE:
-        return rwd_keeper_put_rule(
-                   keeper->versions, keeper->version_count, inquiry->id, &inquiry->json)
+        return rwd_keeper_put_rule(&keeper->versions, inquiry->id, &inquiry->json)
                    ? RWD_OK
                    : rwd_fail(&inquiry->error, RWD_NOT_FOUND, "there is no rule '%.*s'",
                          RWD_TEXT_ARGS(inquiry->id));
     default:
-        rwd_keeper_put_rules(keeper->versions, keeper->version_count, keeper->errors,
-            keeper->error_count, &inquiry->json);
+        rwd_keeper_put_rules(
+            &keeper->versions, keeper->errors, keeper->error_count, &inquiry->json);
         return RWD_OK;
     }
 }
 
 static void suspend(struct rwd_keeper *keeper, uint32_t version_no)
 {
-    struct rwd_keeper_version *version = &keeper->versions[version_no - 1];
+    struct rwd_keeper_version *version = &keeper->versions.all[version_no - 1];
     if (version->state != RWD_KEEPER_ACTIVE) {
         return; /* another shard was first, or it was retired meanwhile */
     }
-    bool *changed = rwd_new(keeper->version_count);
-    set_state(keeper, version, RWD_KEEPER_SUSPENDED, changed);
-    publish(keeper, changed);
-    rwd_free(changed);
+    act_for(keeper, RWD_TEXT("breaker"), RWD_TEXT("too many errors"));
+    rwd_keeper_set_state(version, RWD_KEEPER_SUSPENDED, now_ms(keeper));
+    publish(keeper);
 }
 
 static void handle(struct rwd_keeper *keeper, struct rwd_message *message)

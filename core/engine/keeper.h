@@ -8,6 +8,10 @@
  * batches, work in flight ends on the old one. A failed load changes nothing and says why, with
  * file and line, in the log and in GET /v1/rules.
  *
+ * Here are the thread, its questions, the rulebook and its switch. keeper_versions has the versions
+ * and their states, keeper_intake what must hold of a new one, rule_folder the files,
+ * keeper_answers the JSON.
+ *
  * Threads: one of its own, with the sandbox's stack. Its mailbox takes messages from any thread;
  * restore before it runs.
  */

@@ -4,28 +4,6 @@
 
 #include <string.h>
 
-static const char *const state_names[] = {"registered", "active", "retired", "suspended"};
-
-const char *rwd_keeper_state_name(enum rwd_keeper_state state)
-{
-    return (unsigned)state <= RWD_KEEPER_SUSPENDED ? state_names[state] : "unknown";
-}
-
-enum rwd_keeper_state rwd_keeper_state_parse(struct rwd_text name)
-{
-    for (int i = RWD_KEEPER_REGISTERED; i <= RWD_KEEPER_SUSPENDED; i++) {
-        if (rwd_text_is(name, state_names[i])) {
-            return (enum rwd_keeper_state)i;
-        }
-    }
-    return RWD_KEEPER_REGISTERED;
-}
-
-bool rwd_keeper_in_force(enum rwd_keeper_state state)
-{
-    return state == RWD_KEEPER_ACTIVE || state == RWD_KEEPER_SUSPENDED;
-}
-
 void rwd_keeper_put_version(const struct rwd_keeper_version *version, struct rwd_buffer *out)
 {
     char since[RWD_TIME_TEXT_SIZE];
@@ -54,8 +32,8 @@ void rwd_keeper_put_version(const struct rwd_keeper_version *version, struct rwd
     rwd_buffer_put_char(out, '}');
 }
 
-bool rwd_keeper_put_rule(const struct rwd_keeper_version *versions, size_t count,
-    struct rwd_text rule_id, struct rwd_buffer *out)
+bool rwd_keeper_put_rule(
+    const struct rwd_keeper_versions *versions, struct rwd_text rule_id, struct rwd_buffer *out)
 {
     const char *active = NULL;
     size_t found = 0;
@@ -63,12 +41,12 @@ bool rwd_keeper_put_rule(const struct rwd_keeper_version *versions, size_t count
     rwd_buffer_put_string(out, "{\"rule_id\":");
     rwd_buffer_put_json(out, rule_id);
     rwd_buffer_put_string(out, ",\"versions\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (rwd_text_is(rule_id, versions[i].names.rule_id)) {
+    for (size_t i = 0; i < versions->count; i++) {
+        if (rwd_text_is(rule_id, versions->all[i].names.rule_id)) {
             rwd_buffer_put_string(out, found++ == 0 ? "" : ",");
-            rwd_keeper_put_version(&versions[i], out);
-            if (rwd_keeper_in_force(versions[i].state)) {
-                active = versions[i].names.version;
+            rwd_keeper_put_version(&versions->all[i], out);
+            if (rwd_keeper_in_force(versions->all[i].state)) {
+                active = versions->all[i].names.version;
             }
         }
     }
@@ -85,20 +63,20 @@ bool rwd_keeper_put_rule(const struct rwd_keeper_version *versions, size_t count
     return true;
 }
 
-void rwd_keeper_put_rules(const struct rwd_keeper_version *versions, size_t count,
+void rwd_keeper_put_rules(const struct rwd_keeper_versions *versions,
     const struct rwd_keeper_error *errors, size_t error_count, struct rwd_buffer *out)
 {
     bool first = true;
     rwd_buffer_put_string(out, "{\"items\":[");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < versions->count; i++) {
         bool seen = false;
         for (size_t before = 0; before < i && !seen; before++) {
-            seen = versions[before].names.rule_no == versions[i].names.rule_no;
+            seen = versions->all[before].names.rule_no == versions->all[i].names.rule_no;
         }
         if (!seen) {
             rwd_buffer_put_string(out, first ? "" : ",");
             first = false;
-            (void)rwd_keeper_put_rule(versions, count, rwd_text_of(versions[i].names.rule_id), out);
+            (void)rwd_keeper_put_rule(versions, rwd_text_of(versions->all[i].names.rule_id), out);
         }
     }
     rwd_buffer_put_string(out, "],\"errors\":[");

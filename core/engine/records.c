@@ -114,31 +114,46 @@ enum rwd_status rwd_task_body_decode(struct rwd_text body, struct rwd_task_body 
     TEXT(versions)                                                                                 \
     NUMBER(since_ms)
 
+/* Who brought it about, and why: behind the row, and absent in records of before. */
+#define AUDIT_FIELDS(TEXT)                                                                         \
+    TEXT(actor)                                                                                    \
+    TEXT(reason)
+
+#define NO_FIELDS(TEXT)
+
 #define PUT_TEXT(field) rwd_wire_put_text(out, row->field);
 #define PUT_NUMBER(field) rwd_wire_put_signed(out, (int64_t)row->field);
 #define READ_TEXT(field) row->field = rwd_wire_text(&wire);
 #define READ_NUMBER(field) row->field = (__typeof__(row->field))rwd_wire_signed(&wire);
 
-#define ROW_CODEC(name, fields)                                                                    \
+#define READ_LATER_TEXT(field)                                                                     \
+    row->field = wire.at < wire.end ? rwd_wire_text(&wire) : (struct rwd_text){0};
+
+#define ROW_CODEC(name, fields, later_fields)                                                      \
     void rwd_##name##_encode(const struct rwd_##name##_row *row, struct rwd_buffer *out)           \
     {                                                                                              \
-        fields(PUT_TEXT, PUT_NUMBER)                                                               \
+        fields(PUT_TEXT, PUT_NUMBER) later_fields(PUT_TEXT)                                        \
     }                                                                                              \
     enum rwd_status rwd_##name##_decode(struct rwd_text body, struct rwd_##name##_row *row)        \
     {                                                                                              \
         struct rwd_wire wire = rwd_wire_of(body.data, body.size);                                  \
-        fields(READ_TEXT, READ_NUMBER) return rwd_wire_done(&wire) ? RWD_OK : RWD_CORRUPT;         \
+        fields(READ_TEXT, READ_NUMBER) later_fields(READ_LATER_TEXT) return rwd_wire_done(&wire)   \
+            ? RWD_OK                                                                               \
+            : RWD_CORRUPT;                                                                         \
     }
 
-ROW_CODEC(dead_letter, DEAD_LETTER_FIELDS)
-ROW_CODEC(budget, BUDGET_FIELDS)
-ROW_CODEC(rule_version, RULE_VERSION_FIELDS)
-ROW_CODEC(rulebook, RULEBOOK_FIELDS)
+ROW_CODEC(dead_letter, DEAD_LETTER_FIELDS, NO_FIELDS)
+ROW_CODEC(budget, BUDGET_FIELDS, AUDIT_FIELDS)
+ROW_CODEC(rule_version, RULE_VERSION_FIELDS, AUDIT_FIELDS)
+ROW_CODEC(rulebook, RULEBOOK_FIELDS, NO_FIELDS)
 #undef ROW_CODEC
+#undef READ_LATER_TEXT
 #undef READ_NUMBER
 #undef READ_TEXT
 #undef PUT_NUMBER
 #undef PUT_TEXT
+#undef NO_FIELDS
+#undef AUDIT_FIELDS
 #undef DEAD_LETTER_FIELDS
 #undef BUDGET_FIELDS
 #undef RULE_VERSION_FIELDS

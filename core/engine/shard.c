@@ -77,6 +77,7 @@ struct rwd_shard {
     struct stamp *stamps; /* of the epochs a dirty player may date from, ascending */
     size_t stamp_count;
     size_t stamp_capacity;
+    uint32_t unsettled_count; /* batches of budgets that the journal has */
     bool stopping;
 };
 
@@ -445,7 +446,7 @@ static void handle_row(
     enum rwd_record_type type = RWD_RECORD_RULE;
     if (input->kind == RWD_INPUT_BUDGET) {
         struct rwd_budget_row row = *input->budget;
-        enum rwd_status status = rwd_engine__put_budget(shard->options.pools, &row, &error);
+        enum rwd_status status = rwd_engine__announce_budget(shard->options.pools, &row, &error);
         if (status != RWD_OK) {
             fail(input, status, &error);
             return;
@@ -528,7 +529,26 @@ static void handle_batch(struct rwd_shard *shard, struct rwd_batch *batch)
     batch->decided_ns = rwd_clock_monotonic_ns(&shard->options.clock);
     rwd_histogram_add(&shard->metrics.decide_ns,
         (uint64_t)(batch->decided_ns - begin_ns) / batch->count, batch->count);
+    if (batch->inputs[0].kind == RWD_INPUT_BUDGET) {
+        batch->onward = batch->home;
+        batch->onward_kind = batch->home_kind;
+        batch->home = shard->mailbox;
+        batch->home_kind = RWD_SHARD_DURABLE;
+        shard->unsettled_count++;
+    }
     rwd_mailbox_return(shard->options.journal, &batch->message);
+}
+
+/* Budgets are durable: from here on decisions may rest on caps that they raised, since whatever any
+ * shard decides now stands behind them in the journal. */
+static void settle_batch(struct rwd_shard *shard, struct rwd_batch *batch)
+{
+    rwd_engine__settle_budgets(shard->options.pools, batch);
+    shard->unsettled_count--;
+    batch->home = batch->onward;
+    batch->home_kind = batch->onward_kind;
+    batch->message.kind = batch->home_kind;
+    rwd_mailbox_return(batch->home, &batch->message);
 }
 
 /* ---- checkpoints ---- */
@@ -697,6 +717,10 @@ static void enqueue(struct rwd_shard *shard, struct rwd_message *messages)
             checkpoint_home(shard, (struct rwd_checkpoint_message *)message);
             continue;
         }
+        if (message->kind == RWD_SHARD_DURABLE) {
+            settle_batch(shard, (struct rwd_batch *)message);
+            continue;
+        }
         message->next = NULL;
         if (shard->waiting == NULL) {
             shard->waiting = message;
@@ -742,7 +766,8 @@ void rwd_shard_run(void *context)
         atomic_store_explicit(&shard->metrics.players_loaded,
             rwd_players_loaded_count(shard->players), memory_order_relaxed);
         if (shard->stopping && shard->waiting == NULL && shard->spare != NULL &&
-            rwd_players_dirty_count(shard->players) == 0 && shard->filling->size == 0) {
+            shard->unsettled_count == 0 && rwd_players_dirty_count(shard->players) == 0 &&
+            shard->filling->size == 0) {
             return;
         }
     }

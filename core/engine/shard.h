@@ -25,6 +25,7 @@
 
 enum rwd_shard_message {
     RWD_SHARD_BATCH,      /* struct rwd_batch */
+    RWD_SHARD_DURABLE,    /* struct rwd_batch of budgets: journaled, and on its way home */
     RWD_SHARD_CHECKPOINT, /* struct rwd_checkpoint_message, committed and on its way home */
     RWD_SHARD_RULEBOOK,   /* struct rwd_rulebook_message */
     RWD_SHARD_STOP,       /* struct rwd_message: store everything, then end */

@@ -123,6 +123,9 @@ struct rwd_budget_row {
     struct rwd_text period; /* day, week, season */
     int64_t hard_cap_minor;
     int64_t soft_cap_minor;
+    /* Of the journal's record, the audit; not in the table. */
+    struct rwd_text actor;
+    struct rwd_text reason; /* may be empty */
 };
 
 /* What one period of a pool gained or lost in this checkpoint. */
@@ -151,6 +154,9 @@ struct rwd_rule_version_row {
     struct rwd_text source_name;
     int64_t registered_ms;
     int64_t since_ms;
+    /* Of the journal's record, the audit of its newest state; not in the table. */
+    struct rwd_text actor;
+    struct rwd_text reason; /* may be empty */
 };
 
 /* The rules asked for one event name under one rulebook, in order: what verdict bytes speak of. */

@@ -23,6 +23,7 @@ enum {
     SEEN_EXPECT = 1 << 12,
     SEEN_TRANSFER_ENCODING = 1 << 13,
     SEEN_CONNECTION = 1 << 14, /* may come again */
+    SEEN_X_ACTOR = 1 << 15,
 };
 
 /* Bit n of word n / 64: RFC 9110's tchar, and what may stand in a Host (RFC 3986's host and port).
@@ -308,25 +309,27 @@ static uint32_t known_header(const char *name, size_t size)
     static const struct {
         const char *name;
         uint32_t seen;
-    } table[] = {{"host", SEEN_HOST}, {"expect", SEEN_EXPECT}, {"connection", SEEN_CONNECTION},
-        {"webhook-id", SEEN_WEBHOOK_ID}, {"x-signature", SEEN_X_SIGNATURE},
-        {"x-timestamp", SEEN_X_TIMESTAMP}, {"content-type", SEEN_CONTENT_TYPE},
-        {"x-request-id", SEEN_X_REQUEST_ID}, {"authorization", SEEN_AUTHORIZATION},
-        {"content-length", SEEN_CONTENT_LENGTH}, {"idempotency-key", SEEN_IDEMPOTENCY_KEY},
-        {"content-encoding", SEEN_CONTENT_ENCODING}, {"webhook-signature", SEEN_WEBHOOK_SIGNATURE},
+    } table[] = {{"host", SEEN_HOST}, {"expect", SEEN_EXPECT}, {"x-actor", SEEN_X_ACTOR},
+        {"connection", SEEN_CONNECTION}, {"webhook-id", SEEN_WEBHOOK_ID},
+        {"x-signature", SEEN_X_SIGNATURE}, {"x-timestamp", SEEN_X_TIMESTAMP},
+        {"content-type", SEEN_CONTENT_TYPE}, {"x-request-id", SEEN_X_REQUEST_ID},
+        {"authorization", SEEN_AUTHORIZATION}, {"content-length", SEEN_CONTENT_LENGTH},
+        {"idempotency-key", SEEN_IDEMPOTENCY_KEY}, {"content-encoding", SEEN_CONTENT_ENCODING},
+        {"webhook-signature", SEEN_WEBHOOK_SIGNATURE},
         {"webhook-timestamp", SEEN_WEBHOOK_TIMESTAMP},
         {"transfer-encoding", SEEN_TRANSFER_ENCODING}};
     /* The first row whose name is that long; rows of one length stand together. */
     static const unsigned char first_of_size[] = {[4] = 1,
         [6] = 2,
-        [10] = 3,
-        [11] = 5,
-        [12] = 7,
-        [13] = 9,
-        [14] = 10,
-        [15] = 11,
-        [16] = 12,
-        [17] = 13};
+        [7] = 3,
+        [10] = 4,
+        [11] = 6,
+        [12] = 8,
+        [13] = 10,
+        [14] = 11,
+        [15] = 12,
+        [16] = 13,
+        [17] = 14};
     if (size >= sizeof first_of_size || first_of_size[size] == 0) {
         return 0;
     }

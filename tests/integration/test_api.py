@@ -1,6 +1,9 @@
 """What people and consoles read: players, decisions, tasks, ledger, dead letters."""
 
+import hashlib
 import json
+import os
+import pwd
 
 import pytest
 
@@ -130,6 +133,11 @@ def test_ledger(paying):
     assert rewardd.ledger_cents(row) == 500
     for word in ("pays", "1.0.0"):
         assert word in json.dumps(row), "every row carries its rule and version"
+    source = (paying.rules / "pays" / "1.0.0.lua").read_bytes()
+    assert row["content_hash"] == hashlib.sha256(source).hexdigest()
+    assert row["content_hash"] == paying.tasks(user_id="u002")[0]["origin"]["content_hash"]
+    paying.restart()
+    assert paying.ledger(user_id="u002") == [row]
     assert len(paying.ledger(pool_id="nov_season")) == 3 and paying.ledger(pool_id="other") == []
 
 
@@ -247,3 +255,42 @@ def test_rewardctl_knows_its_way(daemon):
     assert daemon.ctl("no_such_command", check=False).returncode != 0
     daemon.accept(bet("u1", 1, ts=noon()))
     daemon.ctl("journal", "verify")
+
+
+def test_who_acted_is_in_the_journal(make_daemon):
+    """X-Actor names who asked; rewardctl names the system's user; what is no name is refused."""
+    daemon = make_daemon(rules={("large", "1.0.0"): rulebook.rule(
+        "large", milestones=[(10, rulebook.cash("500.00"))], guards=rulebook.guards())},
+        budgets={"nov_season": ("5000.00", "400.00")})
+    ids = []
+    for user in ("u1", "u2", "u3"):
+        daemon.accept(rewardd.kyc(user, ts=rewardd.noon(1, 0)))
+        daemon.accept(rewardd.bet(user, 10, ts=rewardd.noon(1, 1)))
+        ids.append(daemon.wait_task("held", user_id=user)["reward_task_id"])
+
+    def act(method, path, body, actor):
+        return daemon.request(method, path, body, headers={"X-Actor": actor} if actor else None)
+
+    terms = {"currency": "EUR", "period": "season", "hard_cap": "6000.00", "reason": "more to come"}
+    for actor in ("", " ", "a" * 65, "t\tab", "\xe9"):
+        bad = daemon.request("PUT", "/v1/budgets/nov_season", terms, headers={"X-Actor": actor})
+        rewardd.expect_problem(bad, 400)
+    assert daemon.budget()["hard_cap"] == "5000.00"
+    assert act("POST", f"/v1/reward-tasks/{ids[0]}/reject", {"reason": "bot"},
+               "ann@support").status == 200
+    assert act("POST", f"/v1/reward-tasks/{ids[1]}/reject", {"reason": "bot"}, None).status == 200
+    daemon.ctl("reject", ids[2], "--reason", "bot")
+    assert act("PUT", "/v1/budgets/nov_season", terms, "a" * 64).status == 200
+    assert act("POST", "/v1/rules/large/versions/1.0.0/retire", {"reason": "over"},
+               "ann of growth").status == 200
+    daemon.restart()
+    daemon.stop()
+    lines = [json.loads(line) for line in daemon.ctl("journal", "cat").stdout.splitlines()]
+    said = [(line["command"], line["who"], line["why"]) for line in lines if "command" in line]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert said == [("reject", "ann@support", "bot"), ("reject", "api", "bot"),
+                    ("reject", f"rewardctl:{user}", "bot")]
+    assert [(line["who"], line["why"]) for line in lines if "hard_cap" in line] == [
+        ("engine.conf", ""), ("a" * 64, "more to come")]
+    assert [(line["state"], line["who"], line["why"]) for line in lines if "state" in line] == [
+        ("active", "rules folder", ""), ("retired", "ann of growth", "over")]

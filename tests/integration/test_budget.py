@@ -146,14 +146,17 @@ def test_reject_gives_the_money_back(reviewing, wallet):
 
 
 def test_an_approved_task_still_meets_the_gates(reviewing, wallet):
-    """A person lifts the review, not the law."""
+    """A person lifts the review, not the law; and is not asked twice."""
     task = reviewing.wait_task("held", user_id="held")
     reviewing.accept(rewardd.rg("held", "self_exclusion", ts=noon(1, 5)))
     reviewing.post(f"/v1/reward-tasks/{task['reward_task_id']}/approve", {"reason": "fine"})
-    reviewing.wait_task("held", user_id="held")
+    reviewing.wait_for(lambda: reviewing.tasks(user_id="held")[0]["reason"] == "self_excluded")
     assert wallet.request_count == 0
+    reviewing.restart()
     reviewing.accept(rewardd.rg("held", "lifted", ts=noon(1, 6)))
-    reviewing.wait_task(("succeeded", "held"), user_id="held")
+    reviewing.wait_task("succeeded", user_id="held")
+    assert wallet.total("cash", "held") == 500
+    check_books(reviewing, wallet)
 
 
 def test_a_rule_that_pays_without_a_pool_does_not_load(make_daemon):

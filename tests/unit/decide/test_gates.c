@@ -54,11 +54,6 @@ static void every_combination(void **state)
         enum rwd_task_status status = lifts      ? RWD_TASK_HELD
                                       : geo != 0 ? RWD_TASK_DENIED
                                                  : RWD_TASK_PENDING;
-        /* A rule's own list is not at hand later, so it refuses at once whatever holds. */
-        if (!house && geo != 0) {
-            status = RWD_TASK_DENIED;
-            expected = geo_reasons[geo];
-        }
         if (status != RWD_TASK_DENIED && budget == 2) {
             status = RWD_TASK_DENIED;
             expected = RWD_REASON_BUDGET_HARD_CAP;
@@ -187,12 +182,101 @@ static void geo_list(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct rwd_gates gates = {.geo_allowed = rwd_text_of(rows[i].list)};
         struct rwd_profile profile = {0};
+        struct rwd_task paid = {.reward = {.cost = {1, {"EUR"}}}};
+        const struct rwd_task free = {0};
         int64_t until_ms = -1;
         (void)snprintf(profile.geo, sizeof profile.geo, "%s", rows[i].geo);
-        assert_int_equal(rwd_gate_player(&gates, &profile, 0, true, 1, &until_ms), rows[i].reason);
-        assert_int_equal(
-            rwd_gate_player(&gates, &profile, 0, false, 1, &until_ms), RWD_REASON_NONE);
+        assert_int_equal(rwd_gate_player(&gates, &profile, &paid, 1, &until_ms), rows[i].reason);
+        assert_int_equal(rwd_gate_player(&gates, &profile, &free, 1, &until_ms), RWD_REASON_NONE);
         assert_int_equal(until_ms, 0);
+        /* The rule's own list allows no more than the house's. */
+        assert_true(rwd_country_set_add(&paid.geo_allowed, RWD_TEXT("TR")));
+        enum rwd_task_reason both = rows[i].reason == RWD_REASON_NONE && rows[i].geo[0] != 'T'
+                                        ? RWD_REASON_GEO_NOT_ALLOWED
+                                        : rows[i].reason;
+        assert_int_equal(rwd_gate_player(&gates, &profile, &paid, 1, &until_ms), both);
+    }
+}
+
+static struct rwd_task_command claim_of(const struct world *w)
+{
+    return (struct rwd_task_command){.kind = RWD_TASK_CLAIM, .id = world_task(w)->id};
+}
+
+/* guards.geo holds at delivery too: the player may have moved since, and the rule be gone. */
+static void a_rules_countries_are_asked_at_delivery(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reward;
+        const char *geo;
+        enum rwd_task_status status;
+        enum rwd_task_reason reason;
+    } rows[] = {
+        {"freespins { count = 1, game = 'g' }", "BR", RWD_TASK_DISPATCHING, RWD_REASON_NONE},
+        {"freespins { count = 1, game = 'g' }", "DE", RWD_TASK_DENIED, RWD_REASON_GEO_NOT_ALLOWED},
+        {"freespins { count = 1, game = 'g' }", "", RWD_TASK_DENIED, RWD_REASON_GEO_UNKNOWN},
+        {"badge { name = 'b' }", "TR", RWD_TASK_DISPATCHING, RWD_REASON_NONE},
+        {"badge { name = 'b' }", "DE", RWD_TASK_DENIED, RWD_REASON_GEO_NOT_ALLOWED},
+        {"badge { name = 'b' }", "", RWD_TASK_DENIED, RWD_REASON_GEO_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        world_open(&w);
+        give(&w, "kyc_min_level = 0, geo = { 'TR', 'BR' }", rows[i].reward);
+        world_bet(&w, noon_ms, "{}");
+        assert_task(world_task(&w), RWD_TASK_PENDING, RWD_REASON_NONE);
+        world_rule_of(&w, "score = function() return 0 end");
+        (void)snprintf(w.player->profile.geo, 3, "%s", rows[i].geo);
+        struct rwd_task_command claim = claim_of(&w);
+        assert_int_equal(world_command(&w, &claim, noon_ms), RWD_OK);
+        assert_task(world_task(&w), rows[i].status, rows[i].reason);
+        if (rows[i].status == RWD_TASK_DENIED) {
+            assert_int_equal(world_sums(&w).reserved_minor, 0);
+        }
+        world_close(&w);
+    }
+}
+
+/* guards.rg = false waives RG, and nothing else, at the decision and at delivery alike. */
+static void what_is_free_may_waive_rg(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *guards;
+        int kyc_level;
+        enum rwd_task_reason reason;
+    } rows[] = {
+        {"rg = false", 0, RWD_REASON_NONE},
+        {"rg = true", 0, RWD_REASON_SELF_EXCLUDED},
+        {"rg = false, kyc_min_level = 1", 0, RWD_REASON_KYC_LEVEL},
+        {"rg = false, kyc_min_level = 1", 1, RWD_REASON_NONE},
+        {"rg = false, geo = 'BR'", 0, RWD_REASON_GEO_NOT_ALLOWED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        char fields[256];
+        world_open(&w);
+        (void)snprintf(fields, sizeof fields,
+            "guards = { %s }, milestones = { { at = 1, reward = notify { text = 'help' } } }, "
+            "score = function() return 1 end",
+            rows[i].guards);
+        world_rule_of(&w, fields);
+        w.player->profile.self_excluded_until_ms = INT64_MAX;
+        w.player->profile.kyc_level = (uint8_t)rows[i].kyc_level;
+        world_bet(&w, noon_ms, "{}");
+        enum rwd_task_reason reason = rows[i].reason;
+        assert_task(world_task(&w),
+            reason == RWD_REASON_NONE ? RWD_TASK_PENDING
+            : rwd_gate_lifts(reason)  ? RWD_TASK_HELD
+                                      : RWD_TASK_DENIED,
+            reason);
+        if (reason == RWD_REASON_NONE) {
+            struct rwd_task_command claim = claim_of(&w);
+            assert_int_equal(world_command(&w, &claim, noon_ms), RWD_OK);
+            assert_task(world_task(&w), RWD_TASK_DISPATCHING, RWD_REASON_NONE);
+        }
+        world_close(&w);
     }
 }
 
@@ -275,6 +359,78 @@ static void a_lifted_hold_does_not_slip_past_the_review(void **state)
     kyc_event(&w, "k", noon_ms + 1, 2);
     assert_task(world_task(&w), RWD_TASK_HELD, RWD_REASON_BUDGET_REVIEW);
     world_close(&w);
+}
+
+/* Approved, then excluded, then free again: a person has decided already. */
+static void an_approval_outlives_a_hold(void **state)
+{
+    (void)state;
+    for (int by_tick = 0; by_tick < 2; by_tick++) {
+        struct world w;
+        world_open(&w);
+        set_pool(&w, 10000, 4000);
+        give(&w, "kyc_min_level = 2", "bonus_cash { amount = '50.00', currency = 'EUR' }");
+        kyc_event(&w, "k", noon_ms, 2);
+        world_bet(&w, noon_ms + 1, "{}");
+        assert_task(world_task(&w), RWD_TASK_HELD, RWD_REASON_BUDGET_REVIEW);
+        struct rwd_task_command approve = {.kind = RWD_TASK_APPROVE, .id = world_task(&w)->id};
+        assert_int_equal(world_command(&w, &approve, noon_ms + 2), RWD_OK);
+        assert_task(world_task(&w), RWD_TASK_PENDING, RWD_REASON_APPROVED);
+        rg_event(&w, "x", noon_ms + 3, "cool_off", "\"2025-11-15T13:00:00Z\"");
+        struct rwd_task_command claim = claim_of(&w);
+        assert_int_equal(world_command(&w, &claim, noon_ms + 4), RWD_OK);
+        assert_task(world_task(&w), RWD_TASK_HELD, RWD_REASON_COOL_OFF);
+        /* As a restart reads it. */
+        struct rwd_buffer bytes = {0};
+        struct rwd_task read;
+        rwd_task_encode(world_task(&w), &bytes);
+        struct rwd_wire wire = rwd_wire_of(bytes.data, bytes.size);
+        rwd_task_decode(&wire, &read);
+        read.dirty = true;
+        *world_task(&w) = read;
+        rwd_buffer_finish(&bytes);
+        if (by_tick != 0) {
+            struct rwd_task_command tick = {.kind = RWD_TASK_TICK, .id = read.id};
+            assert_int_equal(world_command(&w, &tick, noon_ms + HOUR_MS), RWD_OK);
+        } else {
+            rg_event(&w, "l", noon_ms + 5, "lifted", "null");
+        }
+        assert_task(world_task(&w), RWD_TASK_PENDING, RWD_REASON_NONE);
+        world_close(&w);
+    }
+}
+
+/* What nobody has set a limit for is large: above the soft cap a person looks, and KYC is 2. */
+static void a_currency_without_a_limit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *large_reward;
+        enum rwd_task_status status;
+        int kyc_level;
+    } rows[] = {{"50.00", RWD_TASK_HELD, 2}, {"49.99", RWD_TASK_HELD, 2},
+        {"EUR:50.00", RWD_TASK_HELD, 2}, {"EUR:50.00,JPY:8000", RWD_TASK_PENDING, 0},
+        {"EUR:50.00,JPY:100", RWD_TASK_HELD, 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+        world_open(&w);
+        w.gates.large_reward = rwd_text_of(rows[i].large_reward);
+        w.player->profile.kyc_level = 2;
+        struct rwd_pool_terms terms = {.id = "yen",
+            .currency = {"JPY"},
+            .period = RWD_POOL_SEASON,
+            .hard_cap_minor = 1000,
+            .soft_cap_minor = 10};
+        uint32_t pool_no = 0;
+        assert_int_equal(rwd_pools_put(w.pools, &terms, 0, &pool_no, &w.error), RWD_OK);
+        world_rule_of(&w, "guards = { budget = 'yen' }, grant = function() return coupon { code = "
+                          "'yen' } end");
+        world_bet(&w, noon_ms, "{}");
+        assert_task(world_task(&w), rows[i].status,
+            rows[i].status == RWD_TASK_HELD ? RWD_REASON_BUDGET_REVIEW : RWD_REASON_NONE);
+        assert_int_equal(world_task(&w)->kyc_min_level, rows[i].kyc_level);
+        world_close(&w);
+    }
 }
 
 static void exclusions_end_at_their_time(void **state)
@@ -428,9 +584,13 @@ int main(void)
         cmocka_unit_test(prices),
         cmocka_unit_test(a_day_has_its_own_sum),
         cmocka_unit_test(geo_list),
+        cmocka_unit_test(a_rules_countries_are_asked_at_delivery),
+        cmocka_unit_test(what_is_free_may_waive_rg),
         cmocka_unit_test(holds_go_exactly_once),
         cmocka_unit_test(a_hold_that_meets_the_geo_gate),
         cmocka_unit_test(a_lifted_hold_does_not_slip_past_the_review),
+        cmocka_unit_test(an_approval_outlives_a_hold),
+        cmocka_unit_test(a_currency_without_a_limit),
         cmocka_unit_test(exclusions_end_at_their_time),
         cmocka_unit_test(geo_and_platform_of_the_newest_event),
         cmocka_unit_test(a_late_event_fills_what_nobody_said),

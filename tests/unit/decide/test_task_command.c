@@ -144,6 +144,8 @@ static void a_claim_asks_the_gates(void **state)
         {RWD_TASK_PENDING, noon_ms + 1, 2, "TR", RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED, false},
         {RWD_TASK_PENDING, noon_ms, 2, "TR", RWD_TASK_DISPATCHING, RWD_REASON_NONE, false},
         {RWD_TASK_PENDING, 0, 1, "TR", RWD_TASK_HELD, RWD_REASON_KYC_LEVEL, false},
+        {RWD_TASK_PENDING, noon_ms + 1, 2, "TR", RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED, true},
+        {RWD_TASK_PENDING, 0, 1, "TR", RWD_TASK_HELD, RWD_REASON_KYC_LEVEL, true},
         {RWD_TASK_PENDING, 0, 2, "DE", RWD_TASK_DENIED, RWD_REASON_GEO_NOT_ALLOWED, true},
         {RWD_TASK_PENDING, 0, 2, "", RWD_TASK_DENIED, RWD_REASON_GEO_UNKNOWN, true},
         /* It may have been paid: a person looks at it. */
@@ -170,9 +172,15 @@ static void a_claim_asks_the_gates(void **state)
             assert_task(world_task(&w), rows[i].to, rows[i].reason);
             assert_int_equal(
                 world_task(&w)->attempts, attempts + (rows[i].to == RWD_TASK_DISPATCHING ? 1 : 0));
-            /* No hold is for ever: some tick will find it, and give its money back. */
-            if (rows[i].to == RWD_TASK_HELD) {
-                int64_t again_ms = world_task(&w)->next_attempt_ms;
+            /* No hold of what was never sent is for ever: some tick will find it, and give its
+             * money back. What may be paid keeps it, and is looked at when RG's own time ends. */
+            int64_t again_ms = world_task(&w)->next_attempt_ms;
+            if (rows[i].to == RWD_TASK_HELD && !rows[i].never_sent) {
+                assert_int_equal(again_ms, rows[i].reason == RWD_REASON_SELF_EXCLUDED &&
+                                                   rows[i].excluded_until_ms != INT64_MAX
+                                               ? rows[i].excluded_until_ms
+                                               : 0);
+            } else if (rows[i].to == RWD_TASK_HELD) {
                 assert_true(again_ms > 0);
                 w.player->profile.self_excluded_until_ms = INT64_MAX;
                 int64_t end_ms = world_task(&w)->created_ms + w.gates.hold_expires_ms;
@@ -217,6 +225,7 @@ static void retries_are_used_up(void **state)
     assert_int_equal(world_command(&w, &command, noon_ms + 5), RWD_OK);
     assert_task(world_task(&w), RWD_TASK_PENDING, RWD_REASON_RETRY);
     assert_int_equal(world_task(&w)->attempts, 0);
+    assert_true(rwd_task_may_be_paid(world_task(&w)));
     assert_int_equal(world_sums(&w).reserved_minor, 700);
     assert_int_equal(w.player->task_count, 1);
     /* And not twice. */
@@ -265,7 +274,7 @@ static void payout_ids(void **state)
     assert_task(world_task(&w), RWD_TASK_HELD, RWD_REASON_PAYOUT_MISMATCH);
     assert_string_equal(world_task(&w)->payout_id, "p-1");
     assert_int_equal(world_sums(&w).reserved_minor, 700);
-    assert_true(world_task(&w)->next_attempt_ms > noon_ms);
+    assert_int_equal(world_task(&w)->next_attempt_ms, 0);
     /* News of the player does not lift it; a person does. */
     command.kind = RWD_TASK_APPROVE;
     assert_int_equal(world_command(&w, &command, noon_ms), RWD_OK);
@@ -282,11 +291,56 @@ static void payout_ids(void **state)
     world_close(&w);
 }
 
+/* A request has left and nobody knows what became of it: whatever holds it, for however long, its
+ * money stays reserved until a person has decided. */
+static void a_hold_of_what_may_be_paid_does_not_expire(void **state)
+{
+    (void)state;
+    static const enum rwd_task_reason reasons[] = {RWD_REASON_PAYOUT_MISMATCH,
+        RWD_REASON_GEO_NOT_ALLOWED, RWD_REASON_BUDGET_REVIEW, RWD_REASON_SELF_EXCLUDED,
+        RWD_REASON_KYC_LEVEL};
+    for (size_t i = 0; i < 2 * sizeof reasons / sizeof reasons[0]; i++) {
+        enum rwd_task_reason reason = reasons[i / 2];
+        struct world w;
+        open_with(&w, RWD_TASK_HELD, reason);
+        world_rule_of(&w, "score = function() return 0 end");
+        if (i % 2 == 1) {
+            world_task(&w)->attempts = 0;
+            world_task(&w)->sent_before = true;
+        }
+        w.player->profile.self_excluded_until_ms =
+            reason == RWD_REASON_SELF_EXCLUDED ? INT64_MAX : 0;
+        w.player->profile.kyc_level = reason == RWD_REASON_KYC_LEVEL ? 1 : 2;
+        int64_t late_ms = noon_ms + 10 * w.gates.hold_expires_ms;
+        struct rwd_task_command command = command_of(&w, RWD_TASK_TICK);
+        assert_int_equal(world_command(&w, &command, late_ms), RWD_OK);
+        assert_task(world_task(&w), RWD_TASK_HELD, reason);
+        /* An open end lies further ahead than any clock. */
+        assert_int_equal(world_task(&w)->next_attempt_ms, 0);
+        assert_int_equal(world_sums(&w).reserved_minor, 700);
+        /* The cause goes, but the country is not allowed: still not for time or rule to say. */
+        if (rwd_gate_lifts(reason)) {
+            w.gates.geo_allowed = RWD_TEXT("BR");
+            w.player->profile.self_excluded_until_ms = 0;
+            w.player->profile.kyc_level = 1;
+            assert_int_equal(
+                world_send(&w, "k", "kyc_status_changed", late_ms, "", "{\"level\":2}"), RWD_OK);
+            assert_task(world_task(&w), RWD_TASK_HELD, RWD_REASON_GEO_NOT_ALLOWED);
+            assert_int_equal(world_sums(&w).reserved_minor, 700);
+        }
+        command.kind = i % 2 == 0 ? RWD_TASK_APPROVE : RWD_TASK_REJECT;
+        assert_int_equal(world_command(&w, &command, late_ms), RWD_OK);
+        assert_int_equal(world_sums(&w).reserved_minor, i % 2 == 0 ? 700 : 0);
+        world_close(&w);
+    }
+}
+
 static void a_tick_at_each_time(void **state)
 {
     (void)state;
     struct world w;
     open_with(&w, RWD_TASK_HELD, RWD_REASON_SELF_EXCLUDED);
+    world_task(&w)->attempts = 0;
     int64_t end_ms = world_task(&w)->created_ms + w.gates.hold_expires_ms;
     struct rwd_task_command command = command_of(&w, RWD_TASK_TICK);
     w.player->profile.self_excluded_until_ms = noon_ms + 100;
@@ -314,6 +368,7 @@ int main(void)
         cmocka_unit_test(retries_are_used_up),
         cmocka_unit_test(reprocess_goes_by_what_the_player_knows),
         cmocka_unit_test(payout_ids),
+        cmocka_unit_test(a_hold_of_what_may_be_paid_does_not_expire),
         cmocka_unit_test(a_tick_at_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

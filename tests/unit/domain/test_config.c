@@ -115,6 +115,9 @@ static void wrong_lines_are_named(void **state)
     assert_refused("engine { shards = 1.5 }\n", 1, "shards");
     assert_refused("rules { auto_activate = perhaps }\n", 1, "auto_activate");
     assert_refused("ingest { depth_max = 1 }\n", 1, "depth_max");
+    assert_refused("gates { large_reward = \"\" }\n", 1, "gates.large_reward");
+    assert_refused("\ngates { large_reward = \"much\" }\n", 2, "EUR:50.00,JPY:8000");
+    assert_refused("gates { large_reward = \"JPY:0.5\" }\n", 1, "gates.large_reward");
     assert_refused("ingest { depth_max = 99999999999999999999 }\n", 1, "depth_max");
 }
 
@@ -154,6 +157,10 @@ static void overrides(void **state)
         assert_null(config);
         assert_non_null(strstr(error.text, bad[i]));
     }
+    assert_int_equal(override("gates.large_reward=much", &config), RWD_INVALID);
+    assert_non_null(strstr(error.text, "gates.large_reward"));
+    assert_int_equal(override("gates.large_reward=JPY:8000", &config), RWD_OK);
+    rwd_config_destroy(config);
 }
 
 /* A -D beats the file. */

@@ -211,10 +211,57 @@ static void reward_kinds(void **state)
     assert_int_equal(rwd_reward_kind_parse(RWD_TEXT(""), &kind), RWD_INVALID);
 }
 
+static void amounts_by_currency(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list;
+        const char *code;
+        enum rwd_status status;
+        int64_t minor;
+    } rows[] = {
+        {"50.00", "EUR", RWD_OK, 5000},
+        {"50.00", "JPY", RWD_OK, 50},
+        {"50.00", "KWD", RWD_OK, 50000},
+        {"49.99", "EUR", RWD_OK, 4999},
+        {"49.99", "JPY", RWD_NOT_FOUND, 0},
+        {"EUR:50.00,JPY:8000", "EUR", RWD_OK, 5000},
+        {"EUR:50.00,JPY:8000", "JPY", RWD_OK, 8000},
+        {" EUR : 50.00 , JPY : 8000 ", "JPY", RWD_OK, 8000},
+        {"EUR:50.00,JPY:8000", "GBP", RWD_NOT_FOUND, 0},
+        {"40.5,JPY:8000", "JPY", RWD_OK, 8000},
+        {"JPY:8000,40.5", "JPY", RWD_OK, 8000},
+        {"JPY:8000,40.5", "GBP", RWD_OK, 4050},
+        {"0", "EUR", RWD_OK, 0},
+        {"", "EUR", RWD_INVALID, 0},
+        {" ", "EUR", RWD_INVALID, 0},
+        {",", "EUR", RWD_INVALID, 0},
+        {"50.00,", "EUR", RWD_INVALID, 0},
+        {"fifty", "EUR", RWD_INVALID, 0},
+        {"-1", "EUR", RWD_INVALID, 0},
+        {"EUR:-1", "EUR", RWD_INVALID, 0},
+        {"EUR:", "EUR", RWD_INVALID, 0},
+        {":5", "EUR", RWD_INVALID, 0},
+        {"EURO:5", "EUR", RWD_INVALID, 0},
+        {"EUR:5,JPY:0.5", "EUR", RWD_INVALID, 0},
+        {"EUR 5", "EUR", RWD_INVALID, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int64_t minor = 0;
+        enum rwd_status status =
+            rwd_money_listed(rwd_text_of(rows[i].list), currency(rows[i].code), &minor);
+        if (status != rows[i].status || (status == RWD_OK && minor != rows[i].minor)) {
+            fail_msg("\"%s\" for %s: %s, %lld", rows[i].list, rows[i].code, rwd_status_name(status),
+                (long long)minor);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(currencies),
+        cmocka_unit_test(amounts_by_currency),
         cmocka_unit_test(money_is_parsed_exactly),
         cmocka_unit_test(money_is_formatted),
         cmocka_unit_test(money_round_trips),

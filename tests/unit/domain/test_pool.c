@@ -83,6 +83,56 @@ static void terms_are_kept_to(void **state)
     rwd_pools_destroy(NULL);
 }
 
+static void assert_caps(const struct rwd_pools *pools, int64_t hard, int64_t soft)
+{
+    struct rwd_pool_sums sums = rwd_pool_read(pools, 1, 0);
+    assert_int_equal(sums.hard_cap_minor, hard);
+    assert_int_equal(sums.soft_cap_minor, soft);
+}
+
+/* Lower at once, higher when durable; of several on their way the last one holds in the end. */
+static void caps_rise_when_they_are_durable(void **state)
+{
+    (void)state;
+    struct rwd_pools *pools = rwd_pools_create();
+    struct rwd_error error;
+    uint32_t pool_no = 0;
+    struct rwd_pool_terms made = terms_of("a", RWD_POOL_SEASON, 100, 90);
+    struct rwd_pool_terms more = terms_of("a", RWD_POOL_SEASON, 200, 50);
+    struct rwd_pool_terms less = terms_of("a", RWD_POOL_SEASON, 70, 70);
+    assert_int_equal(rwd_pools_announce(pools, &made, &pool_no, &error), RWD_OK);
+    assert_int_equal(pool_no, 1);
+    assert_caps(pools, 0, 0);
+    assert_int_equal(rwd_pool_reserve(pools, 1, 0, 1, false), RWD_POOL_REFUSED);
+    rwd_pools_settle(pools, &made);
+    assert_caps(pools, 100, 90);
+    assert_int_equal(rwd_pool_reserve(pools, 1, 0, 100, false), RWD_POOL_RESERVED);
+    assert_int_equal(rwd_pools_announce(pools, &more, &pool_no, &error), RWD_OK);
+    assert_caps(pools, 100, 50);
+    assert_int_equal(rwd_pool_reserve(pools, 1, 0, 1, false), RWD_POOL_REFUSED);
+    rwd_pools_settle(pools, &more);
+    assert_caps(pools, 200, 50);
+    assert_int_equal(rwd_pool_reserve(pools, 1, 0, 1, false), RWD_POOL_RESERVED);
+    /* Up and down again before the first is durable: it is never up. */
+    assert_int_equal(rwd_pools_announce(pools, &made, &pool_no, &error), RWD_OK);
+    assert_int_equal(rwd_pools_announce(pools, &more, &pool_no, &error), RWD_OK);
+    assert_int_equal(rwd_pools_announce(pools, &less, &pool_no, &error), RWD_OK);
+    assert_caps(pools, 70, 50);
+    rwd_pools_settle(pools, &made);
+    rwd_pools_settle(pools, &more);
+    assert_caps(pools, 70, 50);
+    rwd_pools_settle(pools, &less);
+    assert_caps(pools, 70, 70);
+    /* What is refused announces nothing. */
+    less.soft_cap_minor = 71;
+    assert_int_equal(rwd_pools_announce(pools, &less, &pool_no, &error), RWD_INVALID);
+    less.period = RWD_POOL_DAY;
+    less.soft_cap_minor = 1;
+    assert_int_equal(rwd_pools_announce(pools, &less, &pool_no, &error), RWD_CONFLICT);
+    assert_caps(pools, 70, 70);
+    rwd_pools_destroy(pools);
+}
+
 static void periods_begin_where_the_calendar_says(void **state)
 {
     (void)state;
@@ -279,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(terms_are_kept_to),
+        cmocka_unit_test(caps_rise_when_they_are_durable),
         cmocka_unit_test(periods_begin_where_the_calendar_says),
         cmocka_unit_test(caps_to_the_last_minor_unit),
         cmocka_unit_test(sums_follow_a_model),

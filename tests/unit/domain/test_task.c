@@ -176,6 +176,13 @@ static struct rwd_task random_task(struct chance *chance)
     task.reward.count = (uint32_t)chance_u64(chance);
     task.reward.wagering = chance_below(chance, 100);
     task.reward.expires_in_s = (uint32_t)chance_u64(chance);
+    task.rg_waived = chance_one_in(chance, 2);
+    task.sent_before = chance_one_in(chance, 2);
+    task.approved = chance_one_in(chance, 2);
+    for (uint32_t i = chance_below(chance, 4); i > 0; i--) {
+        const char code[] = {(char)('A' + chance_below(chance, 26)), (char)('A' + i)};
+        (void)rwd_country_set_add(&task.geo_allowed, (struct rwd_text){.data = code, .size = 2});
+    }
     return task;
 }
 
@@ -198,6 +205,11 @@ static void tasks_are_read_as_they_were_written(void **state)
         assert_memory_equal(bytes.data, bytes.data + size, size);
         assert_int_equal(read.reward.cost.minor, task.reward.cost.minor);
         assert_string_equal(read.event_id, task.event_id);
+        assert_int_equal(read.kyc_min_level, task.kyc_min_level);
+        assert_int_equal(read.rg_waived, task.rg_waived);
+        assert_int_equal(read.sent_before, task.sent_before);
+        assert_int_equal(read.approved, task.approved);
+        assert_memory_equal(&read.geo_allowed, &task.geo_allowed, sizeof read.geo_allowed);
         assert_int_equal(read.status, task.status);
         assert_int_equal(read.pool_period, task.pool_period);
         if (round % 50 == 0) {

@@ -191,8 +191,12 @@ static void store_tasks(struct fixture *f, unsigned count)
             RWD_TEXT("retry"), RWD_TEXT("say \"no\"")},
         {RWD_TEXT("rt_01000000000000000000000000000000"), 2, MS(6), RWD_TEXT("wallet"), 0,
             RWD_TEXT("retry"), RWD_TEXT("timeout")}};
-    const struct rwd_budget_row budget = {
-        RWD_TEXT("nov_season"), 1, RWD_TEXT("EUR"), RWD_TEXT("season"), 100000, 90000};
+    const struct rwd_budget_row budget = {.pool_id = RWD_TEXT("nov_season"),
+        .pool_no = 1,
+        .currency = RWD_TEXT("EUR"),
+        .period = RWD_TEXT("season"),
+        .hard_cap_minor = 100000,
+        .soft_cap_minor = 90000};
     for (unsigned i = 0; i < count; i++) {
         struct rwd_task task = some_task(i + 1);
         rwd_task_id_format(task.id, ids[i]);

@@ -97,8 +97,8 @@ static void rows(void **state)
     assert_text(letter_read.status, "open");
     assert_true(letter_read.created_ms == INT64_MAX && letter_read.updated_ms == INT64_MIN);
 
-    const struct rwd_budget_row budget = {
-        RWD_TEXT("p"), 7, RWD_TEXT("EUR"), RWD_TEXT("week"), INT64_MAX, 0};
+    const struct rwd_budget_row budget = {RWD_TEXT("p"), 7, RWD_TEXT("EUR"), RWD_TEXT("week"),
+        INT64_MAX, 0, RWD_TEXT("ann"), RWD_TEXT("more")};
     struct rwd_budget_row budget_read;
     body.size = 0;
     rwd_budget_encode(&budget, &body);
@@ -108,9 +108,23 @@ static void rows(void **state)
     assert_text(budget_read.currency, "EUR");
     assert_text(budget_read.period, "week");
     assert_true(budget_read.hard_cap_minor == INT64_MAX && budget_read.soft_cap_minor == 0);
+    assert_text(budget_read.actor, "ann");
+    assert_text(budget_read.reason, "more");
+    /* As it was written before it said who and why; anything between the two is damage. */
+    const size_t audit_size = 4 + 5;
+    for (size_t cut = 0; cut < body.size; cut++) {
+        struct rwd_text text = {.data = body.data, .size = cut};
+        bool whole = cut == body.size - audit_size || cut == body.size - 5;
+        assert_int_equal(rwd_budget_decode(text, &budget_read), whole ? RWD_OK : RWD_CORRUPT);
+        if (whole) {
+            assert_text(budget_read.period, "week");
+            assert_text(budget_read.reason, "");
+        }
+    }
 
     const struct rwd_rule_version_row version = {RWD_TEXT("r"), RWD_TEXT("1.0.0"), 3, UINT32_MAX,
-        RWD_TEXT("hash"), RWD_TEXT("active"), RWD_TEXT("return rule {}"), RWD_TEXT("r.lua"), 1, 2};
+        RWD_TEXT("hash"), RWD_TEXT("active"), RWD_TEXT("return rule {}"), RWD_TEXT("r.lua"), 1, 2,
+        RWD_TEXT("bob"), RWD_TEXT("")};
     struct rwd_rule_version_row version_read;
     body.size = 0;
     rwd_rule_version_encode(&version, &body);
@@ -124,6 +138,8 @@ static void rows(void **state)
     assert_text(version_read.source, "return rule {}");
     assert_text(version_read.source_name, "r.lua");
     assert_true(version_read.registered_ms == 1 && version_read.since_ms == 2);
+    assert_text(version_read.actor, "bob");
+    assert_text(version_read.reason, "");
 
     const struct rwd_rulebook_row rulebook = {9, RWD_TEXT("{\"bet\":[1,2]}"), 5};
     struct rwd_rulebook_row rulebook_read;

@@ -225,6 +225,7 @@ static const struct {
     {BYTES(GET "X-Request-Id: a\r\nX-Request-Id: a\r\n"), 400},
     {BYTES(GET "Content-Type: a/b\r\nContent-Type: a/b\r\n"), 400},
     {BYTES(GET "Idempotency-Key: a\r\nIdempotency-Key: a\r\n"), 400},
+    {BYTES(GET "X-Actor: a\r\nx-actor: b\r\n"), 400},
     {BYTES(GET "Content-Encoding: a\r\nContent-Encoding: a\r\n"), 400},
     {BYTES(GET "Expect: 200-ok\r\n"), 417},
     /* the body's length */

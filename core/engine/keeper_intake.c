@@ -1,0 +1,131 @@
+#include "engine/keeper_intake.h"
+
+#include "base/check.h"
+#include "decide/rule_test.h"
+#include "engine/shard_inputs.h"
+
+#include <string.h>
+
+enum rwd_status rwd_keeper_check_house(
+    const struct rwd_keeper_options *options, const struct rwd_rule *rule, struct rwd_error *error)
+{
+    uint32_t pool_no =
+        rule->budget[0] != '\0' ? rwd_pools_find(options->pools, rwd_text_of(rule->budget)) : 0;
+    if (rule->budget[0] != '\0' && pool_no == 0) {
+        return rwd_fail(error, RWD_NOT_FOUND,
+            "%s: there is no budget '%s'; add it to engine.conf or PUT /v1/budgets/%s",
+            rule->source_name, rule->budget, rule->budget);
+    }
+    for (size_t i = 0; i < rule->milestone_count; i++) {
+        struct rwd_reward reward = rule->milestones[i].reward;
+        bool large = false;
+        enum rwd_task_reason reason = rwd_gate_price(
+            options->gates, rwd_pool_terms(options->pools, pool_no), &reward, &large);
+        if (reason != RWD_REASON_NONE) {
+            return rwd_fail(error, RWD_INVALID,
+                "%s: the milestone at %llu cannot be paid from budget '%s': %s (a price is given "
+                "in engine.conf: price \"%s\" { cost = \"0.10\" currency = \"EUR\" })",
+                rule->source_name, (unsigned long long)rule->milestones[i].at, rule->budget,
+                rwd_task_reason_name(reason), rwd_reward_kind_name(reward.kind));
+        }
+    }
+    return RWD_OK;
+}
+
+static enum rwd_status run_tests(const struct rwd_keeper_options *options,
+    const struct rwd_rule *rule, const char *test_path, struct rwd_error *error)
+{
+    if (test_path == NULL) {
+        return RWD_OK;
+    }
+    const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(options->config);
+    struct rwd_buffer source = {0};
+    struct rwd_buffer report = {0};
+    struct rwd_rule_tests *tests = NULL;
+    size_t failed = 0;
+    enum rwd_status status =
+        rwd_rule_file_read(test_path, RWD_KEEPER_SOURCE_SIZE_MAX, &source, error);
+    if (status == RWD_OK) {
+        status = rwd_rule_tests_load(rwd_buffer_text(&source), test_path, &limits, &tests, error);
+    }
+    if (status == RWD_OK) {
+        status = rwd_rule_test_run(rule, tests, &report, &failed);
+        if (status != RWD_OK || failed > 0) {
+            status = rwd_fail(error, RWD_SCRIPT, "%zu of its tests failed: %s", failed,
+                rwd_buffer_c_string(&report));
+        }
+    }
+    rwd_rule_tests_destroy(tests);
+    rwd_buffer_finish(&report);
+    rwd_buffer_finish(&source);
+    return status;
+}
+
+static bool same_bytes(const struct rwd_keeper_version *version, struct rwd_text source)
+{
+    return version->source_size == source.size &&
+           memcmp(version->source, source.data, source.size) == 0;
+}
+
+enum rwd_status rwd_keeper_take_in(const struct rwd_keeper_options *options,
+    struct rwd_keeper_versions *versions, struct rwd_text source, const struct rwd_rule_file *file,
+    struct rwd_keeper_version **version, bool *is_new, struct rwd_error *error)
+{
+    const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(options->config);
+    const char *name = file != NULL ? file->path : "upload.lua";
+    struct rwd_rule *rule = NULL;
+    *is_new = false;
+    enum rwd_status status = rwd_rule_load(source, name, &limits, &rule, error);
+    if (status == RWD_OK && file != NULL &&
+        (strcmp(rule->id, file->rule_id) != 0 || strcmp(rule->version, file->version) != 0)) {
+        status = rwd_fail(error, RWD_INVALID,
+            "%s: declares %s %s; the file's place says %s %s, and both must agree", name, rule->id,
+            rule->version, file->rule_id, file->version);
+    }
+    if (status == RWD_OK) {
+        *version =
+            rwd_keeper_version_find(versions, rwd_text_of(rule->id), rwd_text_of(rule->version));
+        if (*version != NULL) {
+            rwd_rule_destroy(rule);
+            return same_bytes(*version, source)
+                       ? RWD_OK
+                       : rwd_fail(error, RWD_CONFLICT,
+                             "%s: this version was registered with other bytes; a version never "
+                             "changes: give the file a new version",
+                             name);
+        }
+        status = rwd_keeper_check_house(options, rule, error);
+    }
+    if (status == RWD_OK) {
+        status = run_tests(options, rule, file != NULL ? file->test_path : NULL, error);
+    }
+    if (status != RWD_OK) {
+        rwd_rule_destroy(rule);
+        return status;
+    }
+    *version =
+        rwd_keeper_version_add(versions, &rule, source, name, rwd_clock_wall_ms(&options->clock));
+    *is_new = true;
+    status = rwd_directory_add(options->directory, &(*version)->names);
+    RWD_REQUIRE(status == RWD_OK);
+    return RWD_OK;
+}
+
+enum rwd_status rwd_keeper_take_in_file(const struct rwd_keeper_options *options,
+    struct rwd_keeper_versions *versions, const struct rwd_rule_file *file, struct rwd_error *error)
+{
+    struct rwd_buffer source = {0};
+    enum rwd_status status =
+        rwd_rule_file_read(file->path, RWD_KEEPER_SOURCE_SIZE_MAX, &source, error);
+    if (status == RWD_OK) {
+        struct rwd_keeper_version *version = rwd_keeper_version_find(
+            versions, rwd_text_of(file->rule_id), rwd_text_of(file->version));
+        bool is_new = false;
+        if (version == NULL || !same_bytes(version, rwd_buffer_text(&source))) {
+            status = rwd_keeper_take_in(
+                options, versions, rwd_buffer_text(&source), file, &version, &is_new, error);
+        }
+    }
+    rwd_buffer_finish(&source);
+    return status;
+}
