@@ -393,6 +393,13 @@ static bool read_known_header(
         return read_content_length(reader, value);
     case SEEN_TRANSFER_ENCODING:
         return refuse(reader, 501, "Transfer-Encoding is not supported: send a Content-Length");
+    case SEEN_CONTENT_ENCODING:
+        /* Bytes that were packed must not be read as if they were plain. */
+        return rwd_http_text_is(value, "identity") ||
+               refuse(reader, 415,
+                   "Content-Encoding '%.*s' is not taken: send the body as it is, without this "
+                   "header",
+                   (int)(value.size < 32 ? value.size : 32), value.data);
     case SEEN_EXPECT:
         if (!rwd_http_text_is(value, "100-continue")) {
             return refuse(reader, 417, "Expect is not 100-continue");

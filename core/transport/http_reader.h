@@ -4,8 +4,9 @@
  *
  * Why our own: whatever two HTTP readers understand differently lets one request hide in another.
  * So there is one reading of each byte here, and no repair of what is wrong: one Content-Length of
- * plain digits, no Transfer-Encoding, no folded lines, no bare LF, no control characters, no second
- * Host, no dot segments. The answer depends on the bytes alone, never on how they were cut.
+ * plain digits, no Transfer-Encoding, no Content-Encoding but identity, no folded lines, no bare
+ * LF, no control characters, no second Host, no dot segments. The answer depends on the bytes
+ * alone, never on how they were cut.
  *
  * The owner keeps all bytes of the request, from its first on, in one piece, and feeds that piece
  * again whenever it has grown; bytes already looked at are not looked at again. The piece may move.

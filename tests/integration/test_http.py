@@ -1,5 +1,6 @@
 """What comes in over HTTP: read strictly, limited everywhere, answered with a reason."""
 
+import gzip
 import json
 import re
 import socket
@@ -123,6 +124,29 @@ def test_cloudevents(daemon):
 
 def test_an_unknown_content_type_is_refused(daemon):
     expect_problem(daemon.post_events(GOOD, content_type="text/csv"), (400, 415))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "GZIP"])
+def test_a_packed_body_is_refused_and_told_what_to_do(daemon, coding):
+    """Read as if it were plain, it would be somebody else's event or nonsense; neither is guessed.
+    """
+    bodies = {"/v1/events": rewardd.ndjson([bet("u1", 1, ts=noon())]),
+              "/v1/rules": b"return rule {", "/v1/rules/stakes/rollback": b"{}"}
+    for path, body in bodies.items():
+        answer = daemon.request("POST", path, gzip.compress(body), {
+            "Content-Type": "application/json", "Content-Encoding": coding})
+        problem = expect_problem(answer, 415, "Content-Encoding", coding, "as it is")
+        assert answer.headers["Accept-Encoding"] == "identity", problem
+        assert "415" in daemon.get("/openapi.json").json["paths"][
+            path.replace("/stakes/", "/{id}/")]["post"]["responses"]
+    assert daemon.get("/v1/players/u1").status == 404
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity"])
+def test_identity_is_no_encoding(daemon, coding):
+    answer = daemon.request("POST", "/v1/events", json.dumps(bet("u1", 1, ts=noon())).encode(), {
+        "Content-Type": "application/json", "Content-Encoding": coding})
+    assert answer.status == 200 and answer.json["accepted"] == 1, answer
 
 
 def test_results_are_in_input_order(daemon):

@@ -225,7 +225,7 @@ static const struct {
     {BYTES(GET "X-Request-Id: a\r\nX-Request-Id: a\r\n"), 400},
     {BYTES(GET "Content-Type: a/b\r\nContent-Type: a/b\r\n"), 400},
     {BYTES(GET "Idempotency-Key: a\r\nIdempotency-Key: a\r\n"), 400},
-    {BYTES(GET "Content-Encoding: a\r\nContent-Encoding: a\r\n"), 400},
+    {BYTES(GET "Content-Encoding: identity\r\nContent-Encoding: identity\r\n"), 400},
     {BYTES(GET "Expect: 200-ok\r\n"), 417},
     /* the body's length */
     {BYTES(GET "Content-Length: 1\r\nContent-Length: 1\r\n"), 400},
@@ -242,6 +242,11 @@ static const struct {
     {BYTES(GET "Transfer-Encoding: chunked\r\n"), 501},
     {BYTES(GET "transfer-encoding:\r\n"), 501},
     {BYTES(GET "Content-Length: 3\r\nTransfer-Encoding: identity\r\n"), 501},
+    {BYTES(GET "Content-Encoding: gzip\r\n"), 415},
+    {BYTES(GET "content-encoding: BR\r\nContent-Length: 3\r\n"), 415},
+    {BYTES(GET "Content-Encoding: identity, gzip\r\n"), 415},
+    {BYTES(GET "Content-Encoding: identit\r\n"), 415},
+    {BYTES(GET "Content-Encoding:\r\n"), 415},
 };
 
 static void refuses_requests(void **state)
