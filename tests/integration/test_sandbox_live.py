@@ -149,6 +149,17 @@ def test_a_failure_drops_only_what_the_call_did(make_daemon):
     assert got == [1, 0, 2, 0, 3]
 
 
+def test_an_error_forges_no_line_of_the_log(make_daemon):
+    """An event's sender chooses its id, and a rule may well put it into its error."""
+    daemon = make_daemon(rules={("attack", "1.0.0"): attack("error(event.event_id)")})
+    forged = 'x" level=error msg="owned"\nts=2025-01-01T00:00:00.000Z level=info \x1b[2J\u009b'
+    daemon.accept(bet("u1", 1, ts=noon(), event_id=forged))
+    daemon.wait_for(lambda: "owned" in daemon.log())
+    line, = [line for line in daemon.log().split("\n") if "owned" in line]
+    assert r'x\" level=error msg=\"owned\"\nts=2025' in line and r"\x1b[2J\xc2\x9b" in line, line
+    assert all(line.startswith("ts=20") for line in daemon.log().strip().split("\n"))
+
+
 def test_nothing_is_kept_between_calls(make_daemon):
     """Upvalues and tables of the file are no memory: the same event, the same answer."""
     text = rulebook.rule("attack", score="bump()", head="local n = 0\n"
