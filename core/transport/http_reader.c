@@ -142,6 +142,21 @@ static bool unescape(
     return true;
 }
 
+/* data[at, end) is unescaped. All that is asked for by path or query came in as UTF-8, so other
+ * bytes are nobody's id. */
+static bool check_utf8(struct rwd_http_reader *reader, const char *data, size_t at, size_t end)
+{
+    while (at < end) {
+        bool ascii = (unsigned char)data[at] < 0x80;
+        size_t size = ascii ? 1 : rwd_utf8_sequence(data + at, end - at);
+        if (size == 0) {
+            return refuse(reader, 400, "target has escaped bytes that are not UTF-8");
+        }
+        at += size;
+    }
+    return true;
+}
+
 /* Also where the dots or the slash were escaped, and "//./". */
 static bool has_dot_segment(const char *path, size_t size)
 {
@@ -164,6 +179,7 @@ static bool read_path(struct rwd_http_reader *reader, char *data, size_t at, siz
 {
     size_t out = at;
     size_t segment_at = at + 1;
+    bool escaped = false; /* bytes that are not ASCII; unescaped ones do not come this far */
     for (size_t i = at; i <= end; i++) {
         if (i > at && (i == end || data[i] == '/')) {
             if (reader->segment_count == RWD_HTTP_SEGMENT_COUNT_MAX) {
@@ -181,9 +197,7 @@ static bool read_path(struct rwd_http_reader *reader, char *data, size_t at, siz
             if (!unescape(reader, data, i, end, &byte)) {
                 return false;
             }
-            if (is_control(byte)) {
-                return refuse(reader, 400, "path has an escaped control character");
-            }
+            escaped |= byte >= 0x80;
             i += 2;
         }
         data[out++] = (char)byte;
@@ -192,7 +206,7 @@ static bool read_path(struct rwd_http_reader *reader, char *data, size_t at, siz
     if (has_dot_segment(data + at, out - at)) {
         return refuse(reader, 400, "path has a '.' or '..' segment");
     }
-    return true;
+    return !escaped || check_utf8(reader, data, at, out);
 }
 
 static bool read_queries(struct rwd_http_reader *reader, char *data, size_t at, size_t end)
@@ -207,6 +221,7 @@ static bool read_queries(struct rwd_http_reader *reader, char *data, size_t at, 
         size_t out = at;
         size_t name_end = 0;
         bool in_value = false;
+        bool escaped = false;
         for (size_t i = at; i < next; i++) {
             unsigned char byte = (unsigned char)data[i];
             if (byte == '=' && !in_value) {
@@ -218,9 +233,13 @@ static bool read_queries(struct rwd_http_reader *reader, char *data, size_t at, 
                 if (!unescape(reader, data, i, next, &byte)) {
                     return false;
                 }
+                escaped |= byte >= 0x80;
                 i += 2;
             }
             data[out++] = (char)byte;
+        }
+        if (escaped && !check_utf8(reader, data, at, out)) {
+            return false;
         }
         if (next > at) {
             reader->queries[reader->query_count++] =
