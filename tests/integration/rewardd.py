@@ -427,6 +427,11 @@ class Daemon:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
 
+    def resident_peak_kib(self):
+        """The most it ever was in this life of the process."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status).group(1))
+
     def ctl(self, *words, check=True):
         """rewardctl on this daemon's configuration."""
         path = binary("rewardctl")
