@@ -583,10 +583,17 @@ class Daemon:
         return self.wait_for(found, timeout, f"task {query} to be {status}")
 
     def wait_settled(self, timeout=60.0):
-        """Waits until no task is on its way; held tasks wait for people, not for us."""
+        """Waits until no task is on its way; held tasks wait for people, not for us. However many
+        there are: it fails when for so long not one more was settled."""
+        best, since = [float("inf")], [time.monotonic()]
+
         def settled():
-            return not self.tasks(status="pending") and not self.tasks(status="dispatching")
-        self.wait_for(settled, timeout, "all deliveries to settle")
+            left = len(self.tasks(status="pending")) + len(self.tasks(status="dispatching"))
+            if left < best[0]:
+                best[0], since[0] = left, time.monotonic()
+            assert time.monotonic() - since[0] < timeout, f"{left} deliveries do not settle"
+            return left == 0
+        self.wait_for(settled, 30 * timeout, "all deliveries to settle")
 
 
 # ---------------------------------------------------------------- the books
