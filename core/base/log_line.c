@@ -139,30 +139,30 @@ static void put_number(struct rwd_log_line *line, const struct conversion *conve
 
 static long long signed_of(char length, struct arguments *arguments)
 {
-    switch (length) {
-    case 'l':
+    if (length == 'l') {
         return va_arg(arguments->list, long);
-    case 'q':
-        return va_arg(arguments->list, long long);
-    case 'z':
-        return va_arg(arguments->list, ssize_t);
-    default:
-        return va_arg(arguments->list, int);
     }
+    if (length == 'q') {
+        return va_arg(arguments->list, long long);
+    }
+    if (length == 'z') {
+        return va_arg(arguments->list, ssize_t);
+    }
+    return va_arg(arguments->list, int);
 }
 
 static unsigned long long unsigned_of(char length, struct arguments *arguments)
 {
-    switch (length) {
-    case 'l':
+    if (length == 'l') {
         return va_arg(arguments->list, unsigned long);
-    case 'q':
-        return va_arg(arguments->list, unsigned long long);
-    case 'z':
-        return va_arg(arguments->list, size_t);
-    default:
-        return va_arg(arguments->list, unsigned);
     }
+    if (length == 'q') {
+        return va_arg(arguments->list, unsigned long long);
+    }
+    if (length == 'z') {
+        return va_arg(arguments->list, size_t);
+    }
+    return va_arg(arguments->list, unsigned);
 }
 
 /* ---- formats ---- */

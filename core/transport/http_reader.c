@@ -209,6 +209,35 @@ static bool read_path(struct rwd_http_reader *reader, char *data, size_t at, siz
     return !escaped || check_utf8(reader, data, at, out);
 }
 
+/* One parameter, data[at, end), which is not empty. */
+static bool read_query(struct rwd_http_reader *reader, char *data, size_t at, size_t end)
+{
+    size_t out = at;
+    size_t name_end = 0;
+    bool in_value = false;
+    bool escaped = false;
+    for (size_t i = at; i < end; i++) {
+        unsigned char byte = (unsigned char)data[i];
+        if (byte == '=' && !in_value) {
+            in_value = true;
+            name_end = out;
+        } else if (byte == '+') {
+            byte = ' ';
+        } else if (byte == '%') {
+            if (!unescape(reader, data, i, end, &byte)) {
+                return false;
+            }
+            escaped |= byte >= 0x80;
+            i += 2;
+        }
+        data[out++] = (char)byte;
+    }
+    reader->queries[reader->query_count++] =
+        (struct rwd_http_pair){.name = span_of(at, in_value ? name_end : out),
+            .value = in_value ? span_of(name_end + 1, out) : span_of(out, out)};
+    return !escaped || check_utf8(reader, data, at, out);
+}
+
 static bool read_queries(struct rwd_http_reader *reader, char *data, size_t at, size_t end)
 {
     while (at < end) {
@@ -218,33 +247,8 @@ static bool read_queries(struct rwd_http_reader *reader, char *data, size_t at, 
             return refuse(reader, 414, "query has more than %d parameters, the limit",
                 RWD_HTTP_QUERY_COUNT_MAX);
         }
-        size_t out = at;
-        size_t name_end = 0;
-        bool in_value = false;
-        bool escaped = false;
-        for (size_t i = at; i < next; i++) {
-            unsigned char byte = (unsigned char)data[i];
-            if (byte == '=' && !in_value) {
-                in_value = true;
-                name_end = out;
-            } else if (byte == '+') {
-                byte = ' ';
-            } else if (byte == '%') {
-                if (!unescape(reader, data, i, next, &byte)) {
-                    return false;
-                }
-                escaped |= byte >= 0x80;
-                i += 2;
-            }
-            data[out++] = (char)byte;
-        }
-        if (escaped && !check_utf8(reader, data, at, out)) {
+        if (next > at && !read_query(reader, data, at, next)) {
             return false;
-        }
-        if (next > at) {
-            reader->queries[reader->query_count++] =
-                (struct rwd_http_pair){.name = span_of(at, in_value ? name_end : out),
-                    .value = in_value ? span_of(name_end + 1, out) : span_of(out, out)};
         }
         at = next + 1;
     }
