@@ -549,3 +549,25 @@ void rwd_engine_put_rule_metrics(struct rwd_engine *engine, struct rwd_buffer *o
         }
     }
 }
+
+void rwd_engine_put_rule_health(
+    struct rwd_engine *engine, struct rwd_text rule_id, struct rwd_buffer *out)
+{
+    const char *separator = "";
+    rwd_buffer_put_char(out, '[');
+    for (uint32_t no = 1;
+         no <= rwd_directory_count(engine->directory) && no < RWD_RULE_COUNTER_COUNT; no++) {
+        const struct rwd_directory_entry *entry = rwd_directory_version(engine->directory, no);
+        if (rule_id.size > 0 && !rwd_text_is(rule_id, entry->rule_id)) {
+            continue;
+        }
+        struct rule_sums sums = sum_rule(engine, no);
+        rwd_buffer_put_format(out,
+            "%s{\"rule_id\":\"%s\",\"version\":\"%s\",\"calls\":%" PRIu64 ",\"errors\":%" PRIu64
+            ",\"suspended\":%s}",
+            separator, entry->rule_id, entry->version, sums.calls, sums.errors,
+            sums.suspended > 0 ? "true" : "false");
+        separator = ",";
+    }
+    rwd_buffer_put_char(out, ']');
+}

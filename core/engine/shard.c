@@ -519,6 +519,7 @@ static void foresee(const struct rwd_shard *shard, const struct rwd_batch *batch
 
 static void handle_batch(struct rwd_shard *shard, struct rwd_batch *batch)
 {
+    RWD_REQUIRE(batch->count > 0);
     int64_t begin_ns = rwd_clock_monotonic_ns(&shard->options.clock);
     int64_t now_ms = rwd_clock_wall_ms(&shard->options.clock);
     uint64_t sequence = atomic_fetch_add(shard->options.sequence, batch->count);

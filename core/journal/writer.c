@@ -356,8 +356,7 @@ enum rwd_status rwd_journal_commit(struct rwd_journal_writer *writer, struct rwd
         writer->poisoned = true;
         return rwd_fail(error, RWD_UNAVAILABLE,
             "journal %s: %s at position %llu: %s; nothing more is written, the process must stop",
-            writer->dir, what, (unsigned long long)(writer->base + writer->offset),
-            strerror(failed));
+            writer->dir, what, (unsigned long long)writer->base + writer->offset, strerror(failed));
     }
     writer->offset += size;
     writer->buffer_size = 0;
