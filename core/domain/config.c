@@ -61,6 +61,8 @@ static const struct option options[] = {
     INTEGER(
         engine, checkpoint_interval_ms, 100, 10, 60000, "pause before changed players are stored"),
     INTEGER(engine, checkpoint_player_count_max, 128, 16, 1000000, "players in one checkpoint"),
+    INTEGER(engine, recovery_checkpoint_record_count, 1048576, 1000, 1000000000,
+        "records replayed at start between two checkpoints"),
     INTEGER(engine, hot_player_count_max, 200000, 64, 100000000,
         "players kept in memory, over all shards"),
     INTEGER(engine, batch_event_count_max, 256, 1, 4096, "events handed over at once"),

@@ -63,6 +63,7 @@ struct rwd_config {
     int64_t engine_shards;
     int64_t engine_checkpoint_interval_ms;
     int64_t engine_checkpoint_player_count_max;
+    int64_t engine_recovery_checkpoint_record_count;
     int64_t engine_hot_player_count_max;
     int64_t engine_batch_event_count_max;
     int64_t ingest_body_size_max_kib;

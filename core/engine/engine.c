@@ -213,15 +213,19 @@ static enum rwd_status recover(struct rwd_engine *engine, struct rwd_error *erro
         .keeper = engine->keeper,
         .shards = engine->shards,
         .shard_count = engine->shard_count,
+        .checkpoint_record_count =
+            (uint64_t)engine->config->engine_recovery_checkpoint_record_count,
         .position = position,
         .journal_end = rwd_journal_durable(engine->writer)};
     uint64_t records = 0;
+    uint64_t stored = 0;
     int64_t begin_ns = rwd_clock_monotonic_ns(&engine->clock);
     status = rwd_recover_tables(&recovery, error);
     if (status == RWD_OK) {
-        status = rwd_recover_tail(&recovery, &records, error);
+        status = rwd_recover_tail(&recovery, &records, &stored, error);
     }
     if (status == RWD_OK) {
+        rwd_projector_stored_to(engine->projector, stored);
         rwd_log(RWD_LOG_INFO, "recovery",
             "store_position=%" PRIu64 " journal_end=%" PRIu64 " records=%" PRIu64
             " took_ms=%" PRId64,

@@ -39,13 +39,18 @@ struct rwd_projector *rwd_projector_create(struct rwd_store *store, struct rwd_c
     projector->mailbox = rwd_mailbox_create(MAILBOX_COUNT_MAX);
     projector->positions = rwd_new(shard_count * sizeof projector->positions[0]);
     projector->stamps = rwd_new(shard_count * sizeof projector->stamps[0]);
-    for (uint32_t i = 0; i < shard_count; i++) {
+    rwd_projector_stored_to(projector, position);
+    return projector;
+}
+
+void rwd_projector_stored_to(struct rwd_projector *projector, uint64_t position)
+{
+    for (uint32_t i = 0; i < projector->shard_count; i++) {
         projector->positions[i] = position;
         projector->stamps[i] = position;
     }
     atomic_store(&projector->metrics.position, position);
     atomic_store(&projector->metrics.stored_end, position);
-    return projector;
 }
 
 void rwd_projector_destroy(struct rwd_projector *projector)

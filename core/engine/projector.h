@@ -21,6 +21,8 @@ struct rwd_projector;
  * committed. */
 struct rwd_projector *rwd_projector_create(struct rwd_store *store, struct rwd_clock clock,
     uint32_t shard_count, uint64_t position, struct rwd_mailbox *wake, uint32_t wake_kind);
+/* As position of create, where recovery has moved it on. Before the projector runs. */
+void rwd_projector_stored_to(struct rwd_projector *projector, uint64_t position);
 void rwd_projector_destroy(struct rwd_projector *projector);
 struct rwd_mailbox *rwd_projector_mailbox(struct rwd_projector *projector);
 struct rwd_projector_metrics *rwd_projector_metrics(struct rwd_projector *projector);

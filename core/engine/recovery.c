@@ -9,7 +9,6 @@
 enum {
     /* Records between two checkpoints of a long replay: some hundred MB of dirty players at the
        most. */
-    RECORDS_PER_CHECKPOINT = 1 << 20,
     ARENA_CHUNK = 256 << 10,
     ARENA_MAX = 1 << 30,
 };
@@ -101,7 +100,8 @@ static enum rwd_status replay(
     return status == RWD_OK ? rwd_shard_replay(recovery->shards[shard], record, error) : status;
 }
 
-/* Everything replayed so far goes into the store; then the store stands at position. */
+/* Everything replayed so far goes into the store; then the store stands at position, and so do all
+ * who count from there. */
 static enum rwd_status store_all(
     const struct rwd_recovery *recovery, uint64_t position, struct rwd_error *error)
 {
@@ -109,14 +109,21 @@ static enum rwd_status store_all(
     for (uint32_t i = 0; status == RWD_OK && i < recovery->shard_count; i++) {
         status = rwd_shard_store_replayed(recovery->shards[i], recovery->store, error);
     }
-    struct rwd_checkpoint empty = {.journal_position = position};
-    return status == RWD_OK ? rwd_store_checkpoint(recovery->store, &empty, error) : status;
+    if (status == RWD_OK) {
+        const struct rwd_checkpoint empty = {.journal_position = position};
+        status = rwd_store_checkpoint(recovery->store, &empty, error);
+    }
+    for (uint32_t i = 0; status == RWD_OK && i < recovery->shard_count; i++) {
+        rwd_shard_stored_to(recovery->shards[i], position);
+    }
+    return status;
 }
 
-enum rwd_status rwd_recover_tail(
-    const struct rwd_recovery *recovery, uint64_t *record_count, struct rwd_error *error)
+enum rwd_status rwd_recover_tail(const struct rwd_recovery *recovery, uint64_t *record_count,
+    uint64_t *position, struct rwd_error *error)
 {
     *record_count = 0;
+    *position = recovery->position;
     if (recovery->position > recovery->journal_end) {
         return rwd_fail(error, RWD_CORRUPT,
             "the store stands at position %" PRIu64 ", the journal ends at %" PRIu64
@@ -137,10 +144,11 @@ enum rwd_status rwd_recover_tail(
         }
         status = replay(recovery, &record, error);
         (*record_count)++;
-        if (status == RWD_OK && *record_count % RECORDS_PER_CHECKPOINT == 0) {
+        if (status == RWD_OK && *record_count % recovery->checkpoint_record_count == 0) {
+            *position = record.position + record.size_on_disk;
             rwd_log(RWD_LOG_INFO, "recovery", "records=%" PRIu64 " position=%" PRIu64,
-                *record_count, record.position);
-            status = store_all(recovery, record.position + record.size_on_disk, error);
+                *record_count, *position);
+            status = store_all(recovery, *position, error);
         }
     }
     rwd_journal_reader_close(reader);

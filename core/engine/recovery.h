@@ -24,14 +24,15 @@ struct rwd_recovery {
     uint32_t shard_count;
     uint64_t position; /* where the store stands */
     uint64_t journal_end;
-    size_t hot_player_count_max;
+    uint64_t checkpoint_record_count; /* replayed between two checkpoints */
 };
 
 /* Pools, rules and rulebooks as the store has them. */
 RWD_MUST_USE enum rwd_status rwd_recover_tables(
     const struct rwd_recovery *recovery, struct rwd_error *error);
-/* The journal's tail. *record_count: how many records it had. */
-RWD_MUST_USE enum rwd_status rwd_recover_tail(
-    const struct rwd_recovery *recovery, uint64_t *record_count, struct rwd_error *error);
+/* The journal's tail. *record_count: how many records it had; *position: where the store stands
+ * now, which the shards know of. */
+RWD_MUST_USE enum rwd_status rwd_recover_tail(const struct rwd_recovery *recovery,
+    uint64_t *record_count, uint64_t *position, struct rwd_error *error);
 
 #endif

@@ -806,7 +806,7 @@ static enum rwd_status replay_decision(struct rwd_shard *shard, const struct rwd
     status = rwd_decision_decode(bytes, &shard->replay_arena, &decision);
     if (status == RWD_OK) {
         rwd_apply(player, &decision, record->sequence, shard->options.pools, true);
-        rwd_players_mark_dirty(shard->players, player, 0, has_open_change(&decision));
+        rwd_players_mark_dirty(shard->players, player, shard->epoch, has_open_change(&decision));
         *applied = true;
     }
     return status;
@@ -889,6 +889,17 @@ enum rwd_status rwd_shard_store_replayed(
         status = rwd_store_checkpoint(store, &shard->filling->rows, error);
         rwd_checkpoint_message_reset(shard->filling);
     }
-    (void)rwd_players_evict(shard->players, shard->hot_count_max, shard->epoch + 1);
+    /* A checkpoint like any other: who is dirty from here on belongs to the next. */
+    shard->epoch++;
+    shard->committed_epoch = shard->epoch;
+    shard->stamps[0].epoch = shard->epoch;
+    (void)rwd_players_evict(shard->players, shard->hot_count_max, shard->committed_epoch);
     return status;
+}
+
+void rwd_shard_stored_to(struct rwd_shard *shard, uint64_t position)
+{
+    shard->options.replay_position = position;
+    shard->last_stamp = position;
+    shard->stamps[0].position = position;
 }

@@ -83,6 +83,9 @@ RWD_MUST_USE enum rwd_status rwd_shard_replay(
 RWD_MUST_USE enum rwd_status rwd_shard_store_replayed(
     struct rwd_shard *shard, struct rwd_store *store, struct rwd_error *error);
 
+/* The store has everything before position. Before the shard runs. */
+void rwd_shard_stored_to(struct rwd_shard *shard, uint64_t position);
+
 /* The thread's function; returns after RWD_SHARD_STOP, when all is stored. */
 void rwd_shard_run(void *shard);
 

@@ -56,6 +56,23 @@ def test_killed_again_while_recovering(faults, make_daemon, wallet, point):
     books_hold(daemon, wallet, senders)
 
 
+def test_a_long_tail_is_stored_on_the_way(make_daemon, wallet):
+    """Recovery moves the store on in steps; who starts behind it goes on from there."""
+    daemon = make_daemon(rules=RULES, overrides=["engine.recovery_checkpoint_record_count=1000",
+                                                 "engine.checkpoint_interval_ms=3000"])
+    senders = Senders(count=2, batch_size=100)
+    senders.start(daemon)
+    senders.wait_steps(60)
+    senders.stop()
+    daemon.kill9()
+    daemon.restart()
+    assert daemon.log().count("module=recovery records=") > 2
+    books_hold(daemon, wallet, senders)
+    daemon.stop()
+    daemon.start()
+    books_hold(daemon, wallet, senders)
+
+
 def test_random_kills_under_load(make_daemon, wallet):
     """kill -9 at random moments; nothing acknowledged is lost, nothing is paid twice."""
     chance = random.Random(KILLS)
