@@ -14,6 +14,7 @@ static const char usage[] =
     "  journal cat           the journal's records as JSON, one a line\n"
     "  rules check           load rule files and run their tests\n"
     "  rules test            the same, and tell of every test\n"
+    "  rules backtest ID@V   what a version would have given and cost on past events\n"
     "\n"
     "ask the running rewardd\n"
     "  rules list            rules and the state of their versions\n"

@@ -1,4 +1,5 @@
 /* rules list and activate ask the daemon; rules check and test read files. */
+#include "ctl/rule_commands.h"
 #include "ctl/api.h"
 #include "ctl/http.h"
 #include "ctl/options.h"
@@ -14,8 +15,9 @@ static const char usage_all[] =
     "       rewardctl rules activate ID@VERSION [--share PERCENT]\n"
     "       rewardctl rules check [DIR|FILE]\n"
     "       rewardctl rules test [DIR|FILE]\n"
+    "       rewardctl rules backtest ID@VERSION --from journal|FILE.ndjson\n"
     "\n"
-    "list and activate ask the running daemon; check and test read files. Each has --help.\n";
+    "list and activate ask the running daemon; the others read files. Each has --help.\n";
 
 static void put_value(struct rwd_ctl_table *table, const struct cJSON *object, const char *name)
 {
@@ -185,6 +187,14 @@ static int check(struct rwd_ctl *ctl, int argc, char **argv, bool verbose)
         ctl, line.word_count > 0 ? line.words[0] : ctl->config->rules_dir, verbose);
 }
 
+/* The author's loop. */
+static const struct {
+    const char *name;
+    int (*run)(struct rwd_ctl *ctl, int argc, char **argv);
+} authors[] = {
+    {"backtest", rwd_ctl_rules_backtest},
+};
+
 int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -196,6 +206,11 @@ int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv)
     }
     if (strcmp(what, "check") == 0 || strcmp(what, "test") == 0) {
         return check(ctl, argc - 1, argv + 1, strcmp(what, "test") == 0);
+    }
+    for (size_t i = 0; i < sizeof authors / sizeof authors[0]; i++) {
+        if (strcmp(what, authors[i].name) == 0) {
+            return authors[i].run(ctl, argc - 1, argv + 1);
+        }
     }
     bool asked = strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0;
     (void)fputs(usage_all, asked ? stdout : stderr);
