@@ -175,9 +175,16 @@ static int check(struct rwd_ctl *ctl, int argc, char **argv, bool verbose)
         "\n"
         "Loads rule files as the daemon would, in the same sandbox, and runs the tests beside "
         "them\n"
-        "(<version>_test.lua) through the real decide and apply. check tells what is wrong, test\n"
-        "tells of every test. DIR: default rules.dir of engine.conf. Exit code 1 when a rule does\n"
-        "not load or a test fails. The last line counts: N passed, N failed.\n";
+        "(<version>_test.lua) through the real decide and apply. Both hold what a rule reads of\n"
+        "events (event.payload.x, paths of aggregates) against the schemas of the events in its\n"
+        "`on`: fields that no version declares, text compared with a number and the like. check\n"
+        "tells what is wrong, as FILE:LINE:COLUMN: WHAT; did you mean ...?, test tells of every\n"
+        "test. DIR: default rules.dir of engine.conf; schemas: schemas.dir, else DIR/schemas, "
+        "else\n"
+        "those of rules.dir. The last line counts: N passed, N failed.\n"
+        "\n"
+        "Exit code 0: all is well; 1: a rule does not load, reads what is not there, or a test\n"
+        "fails; 2: the command line was not understood.\n";
     struct rwd_ctl_line line = {.usage = usage, .word_count_max = 1};
     int code = rwd_ctl_options(argc, argv, &line);
     if (code != RWD_CTL_GO_ON) {

@@ -3,11 +3,13 @@
 #include "base/memory.h"
 #include "decide/rule_test.h"
 #include "runtime/thread.h"
+#include "script/lint.h"
 #include "script/sandbox.h"
 
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,6 +19,8 @@ struct check {
     char *path;
     bool verbose;
     struct rwd_sandbox_limits limits;
+    const struct rwd_config *config;
+    struct rwd_schema_registry *schemas; /* NULL: there are none */
     size_t passed_count;
     size_t failed_count;
     size_t rule_count;
@@ -55,6 +59,39 @@ static void fail(struct check *check, const char *text)
 {
     check->failed_count++;
     (void)printf("%s\n", text);
+}
+
+/* "file:3: what" -> "file:3:5: what": loading knows lines, and a line's column is where it begins.
+ */
+static void fail_with_column(
+    struct check *check, const char *path, struct rwd_text source, const struct rwd_error *error)
+{
+    /* Lua shortens long names at their beginning. */
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *place = strstr(error->text, name);
+    char *end = NULL;
+    bool has_line = place != NULL && place[strlen(name)] == ':';
+    long line = has_line ? strtol(place + strlen(name) + 1, &end, 10) : 0;
+    if (line < 1 || *end != ':') {
+        fail(check, error->text);
+        return;
+    }
+    check->failed_count++;
+    (void)printf("%s:%ld:%d%s\n", path, line, rwd_lint_column(source, (int)line), end);
+}
+
+static void lint_rule(struct check *check, const struct rwd_rule *rule, const char *path)
+{
+    struct rwd_lint_finding findings[RWD_LINT_COUNT_MAX];
+    size_t count = check->schemas == NULL ? 0
+                                          : rwd_lint_rule(rule, check->schemas,
+                                                check->config->schemas_allow_unknown, findings);
+    for (size_t i = 0; i < count; i++) {
+        check->failed_count++;
+        (void)printf(
+            "%s:%d:%d: %s\n", path, findings[i].line, findings[i].column, findings[i].text);
+    }
 }
 
 /* The file's place names the version that it holds: <id>/<version>.lua. */
@@ -134,9 +171,11 @@ static void check_rule(struct check *check, const char *path)
     struct rwd_error error = {0};
     struct rwd_rule *rule = NULL;
     check->rule_count++;
-    if (read_file(path, &source, &error) != RWD_OK ||
-        rwd_rule_load(rwd_buffer_text(&source), path, &check->limits, &rule, &error) != RWD_OK) {
+    if (read_file(path, &source, &error) != RWD_OK) {
         fail(check, error.text);
+    } else if (rwd_rule_load(rwd_buffer_text(&source), path, &check->limits, &rule, &error) !=
+               RWD_OK) {
+        fail_with_column(check, path, rwd_buffer_text(&source), &error);
     } else if (!is_at_its_place(path, rule)) {
         (void)snprintf(error.text, sizeof error.text, "%s: holds %s %s, so it belongs in %s/%s.lua",
             path, rule->id, rule->version, rule->id, rule->version);
@@ -146,6 +185,7 @@ static void check_rule(struct check *check, const char *path)
         if (check->verbose) {
             (void)printf("%s: loads\n", path);
         }
+        lint_rule(check, rule, path);
         run_tests(check, rule, path);
     }
     rwd_rule_destroy(rule);
@@ -218,18 +258,61 @@ static void run_check(void *context)
     }
 }
 
+/* Of engine.conf; else beside the rules; of a rule's file, two folders up; else of rules.dir. */
+static void put_schemas_dir(const struct check *check, struct rwd_buffer *dir)
+{
+    const struct rwd_config *config = check->config;
+    struct stat about;
+    const char *slash = strrchr(check->path, '/');
+    bool is_file = stat(check->path, &about) == 0 && !S_ISDIR(about.st_mode);
+    if (config->schemas_dir[0] != '\0') {
+        rwd_buffer_put_string(dir, config->schemas_dir);
+        return;
+    }
+    if (is_file) {
+        size_t size = slash != NULL ? (size_t)(slash - check->path) : 0;
+        rwd_buffer_put(dir, check->path, size);
+        rwd_buffer_put_string(dir, size > 0 ? "/../schemas" : "../schemas");
+    } else {
+        rwd_buffer_put_format(dir, "%s/schemas", check->path);
+    }
+    if (stat(rwd_buffer_c_string(dir), &about) != 0) {
+        dir->size = 0;
+        rwd_buffer_put_format(dir, "%s/schemas", config->rules_dir);
+    }
+}
+
+static void load_schemas(struct check *check)
+{
+    struct rwd_buffer dir = {0};
+    struct rwd_error error = {0};
+    struct stat about;
+    put_schemas_dir(check, &dir);
+    const char *path = rwd_buffer_c_string(&dir);
+    if (stat(path, &about) != 0) {
+        (void)printf(
+            "%s: there are no schemas, so what rules read of events is not checked\n", path);
+    } else if (rwd_schema_registry_load(path, &check->schemas, &error) != RWD_OK) {
+        fail(check, error.text);
+    }
+    rwd_buffer_finish(&dir);
+}
+
 int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
 {
     const struct rwd_config *config = ctl->config;
     struct check check = {.path = rwd_copy(path, strlen(path)),
         .verbose = verbose,
+        .config = config,
         .limits = {.instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
             .memory_size_max = (uint32_t)(config->sandbox_memory_size_max_mib << 20),
             .deadline_ms = (uint32_t)config->sandbox_deadline_ms}};
     struct rwd_thread thread;
     struct rwd_error error = {0};
+    load_schemas(&check);
     if (rwd_thread_start(&thread, "rules", RWD_SANDBOX_STACK_SIZE, run_check, &check, &error) !=
         RWD_OK) {
+        rwd_schema_registry_destroy(check.schemas);
         rwd_free(check.path);
         return rwd_ctl_fail(RWD_CTL_FAILED, "%s", error.text);
     }
@@ -239,6 +322,7 @@ int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
         check.failed_count++;
     }
     (void)printf("%zu passed, %zu failed\n", check.passed_count, check.failed_count);
+    rwd_schema_registry_destroy(check.schemas);
     rwd_free(check.path);
     return check.failed_count > 0 ? RWD_CTL_FAILED : RWD_CTL_OK;
 }

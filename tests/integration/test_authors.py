@@ -1,0 +1,141 @@
+"""The author's loop without a daemon: rewardctl rules check, new, test, bench, diff."""
+
+import pathlib
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import rewardd
+import rulebook
+
+SCHEMAS = rewardd.REPOSITORY / "rules" / "schemas"
+
+
+class Author:
+    """A folder of rules with the shipped schemas in it."""
+
+    def __init__(self, folder):
+        self.rules = folder / "rules"
+        self.rules.mkdir()
+        shutil.copytree(SCHEMAS, self.rules / "schemas")
+        self.conf = folder / "engine.conf"
+        self.conf.write_text('budget "nov_season" { currency = "EUR" period = "season" '
+                             'hard_cap = "1000.00" }\n'
+                             'price "freespins" { cost = "0.10" currency = "EUR" }\n'
+                             f'rules {{ dir = "{self.rules}" }}\n')
+
+    def write(self, text, name="mine", version="1.0.0", suffix=""):
+        path = self.rules / name / f"{version}{suffix}.lua"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def rule(self, body, name="mine", version="1.0.0"):
+        return self.write(f'return rule {{\n  id = "{name}", version = "{version}", title = "t", '
+                          f'owner = "o",\n  {rulebook.ALWAYS}\n{body}\n}}\n', name, version)
+
+    def ctl(self, *words, code=0):
+        path = rewardd.binary("rewardctl")
+        done = subprocess.run([str(path), "-c", str(self.conf), "rules", *map(str, words)],
+                              capture_output=True, text=True, timeout=120, check=False,
+                              cwd=self.rules.parent)
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def author(built, tmp_path):
+    return Author(tmp_path)
+
+
+# ---------------------------------------------------------------- check
+
+
+@pytest.mark.parametrize("body, place, words", [
+    ('on = "bet", score = function(event) return event.payload.bett end',
+     "4:58", "no schema of bet declares payload.bett; did you mean 'bet'?"),
+    ('on = "bet", score = function(e, p)\n  return e.payload.wun end', "5:20", "did you mean 'win'?"),
+    ('on = "bet", when = function(event) return event.user.geos == "TR" end,\n'
+     'score = function() return 1 end', "4:54", "declares user.geos; did you mean 'geo'?"),
+    ('on = "bet", score = function() return 1 end,\naggregates = { a = sum("payload.bte", "1d") }',
+     "5:24", "did you mean 'bet'?"),
+    ('on = "bet", aggregates = { wager = sum("payload.bet", "1d") },\n'
+     'score = function(event, player) return player.agg.wagr end',
+     "5:51", "aggregates does not declare wagr; did you mean 'wager'?"),
+    ('on = "bet", score = function(event) if event.payload.game_id > 5 then return 1 end '
+     'return 0 end', "4:54", "text in the schema of bet: compared with the number 5"),
+    ('on = "bet", score = function(event) return event.payload.game_id * 2 end',
+     "4:58", "cannot be calculated with"),
+    ('on = "bet", score = function(event) if "5" == event.payload.bet then return 1 end '
+     'return 0 end', "", ""),
+    ('on = "bte", score = function() return 1 end', "4:6",
+     "there is no schema of an event bte; did you mean 'bet'?"),
+    ('on = "bet", scroe = function() return 1 end', "4:1", "did you mean 'score'?"),
+    ('on = "bet", score = function( return 1 end', "4:1", "expected"),
+    ('on = "bet", grant = function() return freespins { count = 1, game = "g" } end', "4:1",
+     "must name guards.budget"),
+    ('on = "bet", grant = function() return cash { amount = "1.00", currency = "EUR" } end,\n'
+     'guards = { budget = "nov_season" }', "", "kyc_min_level"),
+])
+def test_check_says_where_and_what(author, body, place, words):
+    path = author.rule(body)
+    if not place and not words:
+        # A stake may come as text where its schema says so: nothing is wrong then.
+        assert "1 passed, 0 failed" in author.ctl("check")
+        return
+    text = author.ctl("check", code=1)
+    assert words in text and f"{path}:{place}" in text, text
+
+
+def test_what_is_right_passes(author):
+    author.rule("""
+      on = { "bet", "win" }, state = { seen = 0 },
+      aggregates = { wager = sum("payload.bet", "1d"), game = last("payload.game_id") },
+      where = { currency = "EUR" },
+      when = function(event, player) -- event.payload.nothing in a comment
+        local said = "event.payload.nothing" .. [[ event.payload.nothing ]]
+        return event.payload.game_id == "slot_wolf" and event.user.geo ~= "DE" and #said > 3
+      end,
+      score = function(event, player, state)
+        state.seen = state.seen + 1
+        return (event.payload.bet or 0) * 2 + event.day_no % 2 + (player.agg.wager or 0)
+      end""")
+    for words in ((), (author.rules / "mine" / "1.0.0.lua",)):
+        assert "1 passed, 0 failed" in author.ctl("check", *words)
+
+
+def test_without_schemas_it_says_so(author):
+    shutil.rmtree(author.rules / "schemas")
+    author.rule('on = "bet", score = function(event) return event.payload.bett end')
+    assert "there are no schemas" in author.ctl("check")
+
+
+def test_an_event_that_nobody_registered_may_be_allowed(author):
+    author.rule('on = "coffee", score = function(event) return event.payload.cups end')
+    assert "there is no schema of an event coffee" in author.ctl("check", code=1)
+    author.conf.write_text(author.conf.read_text() + "schemas { allow_unknown = true }\n")
+    author.ctl("check")
+
+
+def test_a_hundred_rules(author):
+    """The time is told, and held to nothing tighter than what a broken machine would need."""
+    shipped = sorted((rewardd.REPOSITORY / "rules").glob("*/[0-9]*.lua"))
+    count = 0
+    while count < 100:
+        for path in shipped:
+            if path.name.endswith("_test.lua") or count == 100:
+                continue
+            name = f"r{count}"
+            text = path.read_text().replace(f'id = "{path.parent.name}"', f'id = "{name}"')
+            author.write(text, name, path.stem)
+            tests = path.with_name(path.stem + "_test.lua")
+            author.write(tests.read_text(), name, path.stem, "_test")
+            count += 1
+    begun = time.monotonic()
+    text = author.ctl("check")
+    took = time.monotonic() - begun
+    print(f"check and test of {count} rules: {took:.2f} s")
+    assert ", 0 failed" in text and int(text.split()[-4]) >= 200
+    assert took < 20
