@@ -14,7 +14,7 @@ static const char usage_all[] =
     "usage: rewardctl rules list\n"
     "       rewardctl rules activate ID@VERSION [--share PERCENT]\n"
     "       rewardctl rules check [DIR|FILE]\n"
-    "       rewardctl rules test [DIR|FILE]\n"
+    "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
     "       rewardctl rules backtest ID@VERSION --from journal|FILE.ndjson\n"
     "\n"
     "list and activate ask the running daemon; the others read files. Each has --help.\n";
@@ -171,7 +171,7 @@ static int check(struct rwd_ctl *ctl, int argc, char **argv, bool verbose)
 {
     static const char usage[] =
         "usage: rewardctl rules check [DIR|FILE]\n"
-        "       rewardctl rules test [DIR|FILE]\n"
+        "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
         "\n"
         "Loads rule files as the daemon would, in the same sandbox, and runs the tests beside "
         "them\n"
@@ -183,15 +183,30 @@ static int check(struct rwd_ctl *ctl, int argc, char **argv, bool verbose)
         "else\n"
         "those of rules.dir. The last line counts: N passed, N failed.\n"
         "\n"
+        "  --coverage           test: also which lines of a rule its tests ran, in the sandbox\n"
+        "  --threshold PERCENT  and fail a rule below it; default 0\n"
+        "\n"
         "Exit code 0: all is well; 1: a rule does not load, reads what is not there, or a test\n"
         "fails; 2: the command line was not understood.\n";
-    struct rwd_ctl_line line = {.usage = usage, .word_count_max = 1};
+    struct rwd_ctl_option options[] = {
+        {.name = "coverage", .is_flag = true}, {.name = "threshold"}};
+    struct rwd_ctl_line line = {
+        .usage = usage, .options = options, .option_count = verbose ? 2 : 0, .word_count_max = 1};
     int code = rwd_ctl_options(argc, argv, &line);
     if (code != RWD_CTL_GO_ON) {
         return code;
     }
-    return rwd_rule_files_check(
-        ctl, line.word_count > 0 ? line.words[0] : ctl->config->rules_dir, verbose);
+    const char *path = line.word_count > 0 ? line.words[0] : ctl->config->rules_dir;
+    uint64_t threshold = 0;
+    if (options[1].value != NULL &&
+        (!rwd_text_to_u64(rwd_text_of(options[1].value), &threshold) || threshold > 100)) {
+        return rwd_ctl_fail(RWD_CTL_USAGE, "--threshold %s: from 0 to 100", options[1].value);
+    }
+    /* A threshold of nothing measured would always be kept. */
+    if (options[0].value != NULL || options[1].value != NULL) {
+        return rwd_rule_files_cover(ctl, path, (unsigned)threshold);
+    }
+    return rwd_rule_files_check(ctl, path, verbose);
 }
 
 /* The author's loop. */

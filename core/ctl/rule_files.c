@@ -21,6 +21,8 @@ struct check {
     struct rwd_sandbox_limits limits;
     const struct rwd_config *config;
     struct rwd_schema_registry *schemas; /* NULL: there are none */
+    bool covers;
+    unsigned threshold; /* per cent of a file's lines that have code */
     size_t passed_count;
     size_t failed_count;
     size_t rule_count;
@@ -114,13 +116,13 @@ static void put_test_path(struct rwd_buffer *out, const char *path)
 }
 
 /* One at a time, so that each can be told of by name. */
-static void run_case(
-    struct check *check, const struct rwd_rule *rule, struct rwd_rule_test_case *test_case)
+static void run_case(struct check *check, const struct rwd_rule *rule,
+    struct rwd_rule_test_case *test_case, struct rwd_coverage *coverage)
 {
     const struct rwd_rule_tests one = {.cases = test_case, .case_count = 1};
     struct rwd_buffer report = {0};
     size_t failed = 0;
-    enum rwd_status status = rwd_rule_test_run(rule, &one, &report, &failed);
+    enum rwd_status status = rwd_rule_test_cover(rule, &one, coverage, &report, &failed);
     if (status == RWD_OK && failed == 0) {
         check->passed_count++;
         if (check->verbose) {
@@ -135,7 +137,8 @@ static void run_case(
     rwd_buffer_finish(&report);
 }
 
-static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path)
+static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path,
+    struct rwd_coverage *coverage)
 {
     struct rwd_buffer test_path = {0};
     struct rwd_buffer source = {0};
@@ -157,12 +160,63 @@ static void run_tests(struct check *check, const struct rwd_rule *rule, const ch
         goto finish;
     }
     for (size_t i = 0; i < tests->case_count; i++) {
-        run_case(check, rule, &tests->cases[i]);
+        run_case(check, rule, &tests->cases[i], coverage);
     }
 finish:
     rwd_rule_tests_destroy(tests);
     rwd_buffer_finish(&source);
     rwd_buffer_finish(&test_path);
+}
+
+/* "  lines 4, 9-12 never ran" and the part that did. */
+static void tell_coverage(struct check *check, const char *path, struct rwd_coverage *coverage)
+{
+    static const uint8_t whole = RWD_COVERAGE_CODE | RWD_COVERAGE_RAN;
+    struct rwd_buffer missed = {0};
+    unsigned code_count = 0;
+    unsigned ran_count = 0;
+    for (int line = 1; line <= RWD_COVERAGE_LINE_COUNT_MAX; line++) {
+        if ((coverage->lines[line] & RWD_COVERAGE_CODE) == 0) {
+            continue;
+        }
+        code_count++;
+        ran_count += coverage->lines[line] == whole;
+        if (coverage->lines[line] == whole) {
+            continue;
+        }
+        int first = line;
+        while (
+            line < RWD_COVERAGE_LINE_COUNT_MAX && coverage->lines[line + 1] == RWD_COVERAGE_CODE) {
+            line++;
+            code_count++;
+        }
+        rwd_buffer_put_format(&missed, missed.size > 0 ? ", %d" : "%d", first);
+        if (line > first) {
+            rwd_buffer_put_format(&missed, "-%d", line);
+        }
+    }
+    /* Rounded down: nearly all is not all. */
+    unsigned percent = code_count > 0 ? ran_count * 100 / code_count : 0;
+    (void)printf("%s: tests ran %u of %u lines, %u %%%s%s\n", path, ran_count, code_count, percent,
+        missed.size > 0 ? "; never: " : "", missed.size > 0 ? rwd_buffer_c_string(&missed) : "");
+    if (percent < check->threshold) {
+        check->failed_count++;
+        (void)printf(
+            "%s: %u %% is below the threshold of %u %%\n", path, percent, check->threshold);
+    }
+    rwd_buffer_finish(&missed);
+}
+
+/* What loading alone runs, so that a rule without tests has lines to miss. */
+static void load_covered(const struct rwd_rule *rule, struct rwd_coverage *coverage)
+{
+    const struct rwd_rule_tests none = {0};
+    struct rwd_buffer report = {0};
+    size_t failed = 0;
+    if (rwd_rule_test_cover(rule, &none, coverage, &report, &failed) != RWD_OK) {
+        (void)fwrite(report.data, 1, report.size, stdout);
+    }
+    rwd_buffer_finish(&report);
 }
 
 static void check_rule(struct check *check, const char *path)
@@ -186,7 +240,15 @@ static void check_rule(struct check *check, const char *path)
             (void)printf("%s: loads\n", path);
         }
         lint_rule(check, rule, path);
-        run_tests(check, rule, path);
+        struct rwd_coverage *coverage = check->covers ? rwd_new(sizeof *coverage) : NULL;
+        if (coverage != NULL) {
+            load_covered(rule, coverage);
+        }
+        run_tests(check, rule, path, coverage);
+        if (coverage != NULL) {
+            tell_coverage(check, path, coverage);
+        }
+        rwd_free(coverage);
     }
     rwd_rule_destroy(rule);
     rwd_buffer_finish(&source);
@@ -298,10 +360,13 @@ static void load_schemas(struct check *check)
     rwd_buffer_finish(&dir);
 }
 
-int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
+static int check_files(
+    struct rwd_ctl *ctl, const char *path, bool verbose, bool covers, unsigned threshold)
 {
     const struct rwd_config *config = ctl->config;
-    struct check check = {.path = rwd_copy(path, strlen(path)),
+    struct check check = {.covers = covers,
+        .threshold = threshold,
+        .path = rwd_copy(path, strlen(path)),
         .verbose = verbose,
         .config = config,
         .limits = {.instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
@@ -325,4 +390,14 @@ int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
     rwd_schema_registry_destroy(check.schemas);
     rwd_free(check.path);
     return check.failed_count > 0 ? RWD_CTL_FAILED : RWD_CTL_OK;
+}
+
+int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
+{
+    return check_files(ctl, path, verbose, false, 0);
+}
+
+int rwd_rule_files_cover(struct rwd_ctl *ctl, const char *path, unsigned threshold)
+{
+    return check_files(ctl, path, true, true, threshold);
 }

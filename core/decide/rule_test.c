@@ -22,6 +22,7 @@ struct trial {
     const struct rwd_rule *rule;
     const struct rwd_rule_test_case *test;
     struct rwd_buffer *report;
+    struct rwd_coverage *coverage; /* NULL: nobody asks */
     struct rwd_arena arena;
     struct rwd_ruleset *ruleset;
     struct rwd_pools *pools;
@@ -281,7 +282,8 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
         .reorder_window_ms = MINUTE_MS,
         .prices = prices,
         .price_count = sizeof prices / sizeof prices[0]};
-    const struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
+    struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
+    limits.sandbox.coverage = trial->coverage;
     struct rwd_ruleset *none = NULL;
     struct rwd_error error;
     trial->pools = rwd_pools_create();
@@ -311,8 +313,15 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
 enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule, const struct rwd_rule_tests *tests,
     struct rwd_buffer *report, size_t *failed)
 {
+    return rwd_rule_test_cover(rule, tests, NULL, report, failed);
+}
+
+enum rwd_status rwd_rule_test_cover(const struct rwd_rule *rule, const struct rwd_rule_tests *tests,
+    struct rwd_coverage *coverage, struct rwd_buffer *report, size_t *failed)
+{
     /* A copy of its own: a rulebook shares its rules by count. */
     struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
+    limits.coverage = coverage;
     struct rwd_rule *copy = NULL;
     struct rwd_error error;
     *failed = 0;
@@ -326,8 +335,10 @@ enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule, const struct rwd_
     struct rwd_shared_rule *shared = rwd_shared_rule_create(&copy);
     struct rwd_rulebook *rulebook = rwd_rulebook_create(1, &shared, 1);
     for (size_t i = 0; i < tests->case_count; i++) {
-        struct trial trial = {
-            .rule = rwd_shared_rule_get(shared), .test = &tests->cases[i], .report = report};
+        struct trial trial = {.rule = rwd_shared_rule_get(shared),
+            .test = &tests->cases[i],
+            .report = report,
+            .coverage = coverage};
         run_case(&trial, rulebook);
         *failed += trial.failed;
     }

@@ -8,6 +8,8 @@
  * points (the rule's total), rewards (tasks not denied), held, milestones (how many fired), errors
  * (0 where it is not said).
  *
+ * With coverage it also tells which lines of the rule ran, loading it included.
+ *
  * Threads: pure; needs the sandbox's stack.
  */
 #ifndef RWD_DECIDE_RULE_TEST_H
@@ -19,5 +21,10 @@
  * rule does not load any more. */
 RWD_MUST_USE enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule,
     const struct rwd_rule_tests *tests, struct rwd_buffer *report, size_t *failed);
+
+/* The same, noting in coverage what runs. */
+RWD_MUST_USE enum rwd_status rwd_rule_test_cover(const struct rwd_rule *rule,
+    const struct rwd_rule_tests *tests, struct rwd_coverage *coverage, struct rwd_buffer *report,
+    size_t *failed);
 
 #endif

@@ -139,3 +139,53 @@ def test_a_hundred_rules(author):
     print(f"check and test of {count} rules: {took:.2f} s")
     assert ", 0 failed" in text and int(text.split()[-4]) >= 200
     assert took < 20
+
+
+# ---------------------------------------------------------------- test --coverage
+
+BRANCHES = """
+on = "bet",
+score = function(event)
+  local bet = event.payload.bet
+  if bet > 5 then
+    return bet * 2
+  elseif bet > 100 then
+    local never = 1
+    return never
+  end
+  return bet
+end"""
+
+
+def tests_of(*cases):
+    return "return tests {\n" + "\n".join(
+        f'{{ name = "{bet} gives {points}", events = {{ {{ event_name = "bet", payload = {{ '
+        f'bet = {bet}, win = 0, currency = "EUR" }} }} }}, expect = {{ points = {points} }} }},'
+        for bet, points in cases) + "\n}\n"
+
+
+def test_coverage_names_the_lines_that_never_ran(author):
+    path = author.rule(BRANCHES)
+    author.write(tests_of((3, 3)), suffix="_test")
+    text = author.ctl("test", "--coverage")
+    assert "3 gives 3" in text and "9, 11-12" in text, text
+    author.write(tests_of((3, 3), (7, 14)), suffix="_test")
+    text = author.ctl("test", "--coverage")
+    assert "never: 11-12\n" in text, text
+    percent = int(text.split(" lines, ")[1].split(" %")[0])
+    assert author.ctl("test", path, "--threshold", percent)
+    assert f"below the threshold of {percent + 1} %" in author.ctl(
+        "test", path, "--threshold", percent + 1, code=1)
+
+
+def test_coverage_of_a_rule_without_tests(author):
+    author.rule(BRANCHES)
+    text = author.ctl("test", "--threshold", 80, code=1)
+    assert "never: 7-12, 14\n" in text, text
+    author.ctl("test", "--threshold", 101, code=2)
+
+
+def test_a_red_test_is_red_with_coverage_too(author):
+    author.rule(BRANCHES)
+    author.write(tests_of((3, 4)), suffix="_test")
+    assert "points is 3, expected 4" in author.ctl("test", "--coverage", code=1)
