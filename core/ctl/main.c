@@ -12,6 +12,7 @@ static const char usage[] =
     "read files; rewardd may be running or not\n"
     "  journal verify        every checksum and every link of the chain\n"
     "  journal cat           the journal's records as JSON, one a line\n"
+    "  rules new ID          a rule and its test, from a template\n"
     "  rules check           load rule files and run their tests\n"
     "  rules test            the same, and tell of every test\n"
     "  rules backtest ID@V   what a version would have given and cost on past events\n"

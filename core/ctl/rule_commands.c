@@ -13,6 +13,7 @@
 static const char usage_all[] =
     "usage: rewardctl rules list\n"
     "       rewardctl rules activate ID@VERSION [--share PERCENT]\n"
+    "       rewardctl rules new ID [--template NAME]\n"
     "       rewardctl rules check [DIR|FILE]\n"
     "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
     "       rewardctl rules backtest ID@VERSION --from journal|FILE.ndjson\n"
@@ -214,6 +215,7 @@ static const struct {
     const char *name;
     int (*run)(struct rwd_ctl *ctl, int argc, char **argv);
 } authors[] = {
+    {"new", rwd_ctl_rules_new},
     {"backtest", rwd_ctl_rules_backtest},
 };
 

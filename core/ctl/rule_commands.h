@@ -9,6 +9,7 @@
 
 #include "ctl/ctl.h"
 
+int rwd_ctl_rules_new(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_rules_backtest(struct rwd_ctl *ctl, int argc, char **argv);
 
 #endif

@@ -189,3 +189,36 @@ def test_a_red_test_is_red_with_coverage_too(author):
     author.rule(BRANCHES)
     author.write(tests_of((3, 4)), suffix="_test")
     assert "points is 3, expected 4" in author.ctl("test", "--coverage", code=1)
+
+
+# ---------------------------------------------------------------- new
+
+
+TEMPLATES = sorted(path.stem for path in (rewardd.REPOSITORY / "scripts" / "templates").glob("*.lua")
+                   if not path.stem.endswith("_test"))
+
+
+def test_every_template_passes_its_own_tests(author):
+    assert TEMPLATES == ["cashback", "deposit_bonus", "milestone", "mission", "score", "streak"]
+    for name in TEMPLATES:
+        text = author.ctl("new", f"my-{name}", "--template", name)
+        assert text.splitlines() == [str(author.rules / f"my-{name}" / file)
+                                     for file in ("1.0.0_test.lua", "1.0.0.lua")]
+    text = author.ctl("test", "--threshold", 100)
+    assert ", 0 failed" in text and "no tests" not in text, text
+    for name in TEMPLATES:
+        assert f"my-{name}/1.0.0.lua: loads" in text
+        assert f'id = "my-{name}"' in (author.rules / f"my-{name}" / "1.0.0.lua").read_text()
+
+
+def test_new_overwrites_nothing(author):
+    author.ctl("new", "mine")
+    path = author.rules / "mine" / "1.0.0.lua"
+    before = path.read_text()
+    assert "per_event" in before
+    assert "File exists" in author.ctl("new", "mine", "--template", "streak", code=1)
+    assert path.read_text() == before
+    assert "there are cashback" in author.ctl("new", "other", "--template", "scroe", code=2)
+    for name in ("Mine", "../up", "9lives", "x" * 80):
+        author.ctl("new", name, code=2)
+    assert sorted(path.name for path in author.rules.iterdir()) == ["mine", "schemas"]
