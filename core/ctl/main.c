@@ -15,6 +15,7 @@ static const char usage[] =
     "  rules new ID          a rule and its test, from a template\n"
     "  rules check           load rule files and run their tests\n"
     "  rules test            the same, and tell of every test\n"
+    "  rules bench ID@V      what a call of a version costs\n"
     "  rules backtest ID@V   what a version would have given and cost on past events\n"
     "\n"
     "ask the running rewardd\n"

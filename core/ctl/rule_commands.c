@@ -16,6 +16,7 @@ static const char usage_all[] =
     "       rewardctl rules new ID [--template NAME]\n"
     "       rewardctl rules check [DIR|FILE]\n"
     "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
+    "       rewardctl rules bench ID@VERSION|FILE\n"
     "       rewardctl rules backtest ID@VERSION --from journal|FILE.ndjson\n"
     "\n"
     "list and activate ask the running daemon; the others read files. Each has --help.\n";
@@ -216,6 +217,7 @@ static const struct {
     int (*run)(struct rwd_ctl *ctl, int argc, char **argv);
 } authors[] = {
     {"new", rwd_ctl_rules_new},
+    {"bench", rwd_ctl_rules_bench},
     {"backtest", rwd_ctl_rules_backtest},
 };
 

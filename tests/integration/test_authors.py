@@ -222,3 +222,42 @@ def test_new_overwrites_nothing(author):
     for name in ("Mine", "../up", "9lives", "x" * 80):
         author.ctl("new", name, code=2)
     assert sorted(path.name for path in author.rules.iterdir()) == ["mine", "schemas"]
+
+
+# ---------------------------------------------------------------- bench
+
+
+def test_bench_counts_the_same_instructions_every_time(author):
+    author.ctl("new", "mine", "--template", "mission")
+    rows = []
+    for words in (("mine@1.0.0",), (author.rules / "mine" / "1.0.0.lua",)):
+        text = author.ctl("bench", *words, "--calls", 2000)
+        assert "on 6 events of its tests" in text
+        row = next(line for line in text.splitlines() if line.startswith("grant")).split()
+        rows.append(row[:5])
+        assert float(row[5]) > 0 and float(row[6]) >= float(row[5]) and row[7] == "0"
+    assert rows[0] == rows[1] and rows[0][1] == "2000"
+
+
+def test_bench_tells_a_heavy_rule_from_a_light_one(author):
+    for name, count in (("light", 10), ("heavy", 5000)):
+        author.rule(f'on = "bet", score = function(event) local sum = 0\n'
+                    f'for i = 1, {count} do sum = sum + i % 3 end return sum end', name)
+        author.write(tests_of((1, sum(i % 3 for i in range(1, count + 1)))), name, suffix="_test")
+    spent = {}
+    for name in ("light", "heavy"):
+        row = next(line for line in author.ctl("bench", f"{name}@1.0.0").splitlines()
+                   if line.startswith("score")).split()
+        spent[name] = (int(row[2]), float(row[5]))
+    assert spent["heavy"][0] > 10000 > spent["light"][0]
+    assert spent["heavy"][1] > spent["light"][1]
+
+
+def test_bench_says_what_it_lacks(author):
+    author.rule('on = "bet", score = function(event) error("no") end')
+    assert "1.0.0_test.lua: No such file" in author.ctl("bench", "mine@1.0.0", code=1)
+    author.write(tests_of((1, 0)), suffix="_test")
+    assert "no" in author.ctl("bench", "mine@1.0.0", "--calls", 10, code=1)
+    assert "No such file" in author.ctl("bench", "mine@2.0.0", code=1)
+    author.ctl("bench", "mine", code=2)
+    author.ctl("bench", "mine@1.0.0", "--calls", 0, code=2)
