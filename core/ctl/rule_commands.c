@@ -18,8 +18,10 @@ static const char usage_all[] =
     "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
     "       rewardctl rules bench ID@VERSION|FILE\n"
     "       rewardctl rules backtest ID@VERSION --from journal|FILE.ndjson\n"
+    "       rewardctl rules diff ID@A ID@B\n"
+    "       rewardctl rules explain EVENT_ID | --user USER_ID\n"
     "\n"
-    "list and activate ask the running daemon; the others read files. Each has --help.\n";
+    "list, activate and explain ask the running daemon; the others read files. Each has --help.\n";
 
 static void put_value(struct rwd_ctl_table *table, const struct cJSON *object, const char *name)
 {
@@ -219,6 +221,8 @@ static const struct {
     {"new", rwd_ctl_rules_new},
     {"bench", rwd_ctl_rules_bench},
     {"backtest", rwd_ctl_rules_backtest},
+    {"diff", rwd_ctl_rules_diff},
+    {"explain", rwd_ctl_explain},
 };
 
 int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv)

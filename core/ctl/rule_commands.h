@@ -12,6 +12,7 @@
 
 int rwd_ctl_rules_new(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_rules_bench(struct rwd_ctl *ctl, int argc, char **argv);
+int rwd_ctl_rules_diff(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_rules_backtest(struct rwd_ctl *ctl, int argc, char **argv);
 
 /* Of "ID@VERSION" the file below rules_dir; of anything else itself. */

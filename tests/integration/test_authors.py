@@ -261,3 +261,29 @@ def test_bench_says_what_it_lacks(author):
     assert "No such file" in author.ctl("bench", "mine@2.0.0", code=1)
     author.ctl("bench", "mine", code=2)
     author.ctl("bench", "mine@1.0.0", "--calls", 0, code=2)
+
+
+# ---------------------------------------------------------------- diff
+
+
+def test_diff_tells_fields_and_lines(author):
+    author.rule("""on = "bet", score = function(event)
+  -- as it was
+  return event.payload.bet
+end,
+caps = { per_event = 10, per_day = 100 }""")
+    author.rule("""on = { "bet", "win" }, score = function(event)
+  -- as it was
+  return event.payload.bet * 2
+end,
+caps = { per_day = 100.0 }""", version="1.1.0")
+    text = author.ctl("diff", "mine@1.0.0", "mine@1.1.0")
+    assert "on\n  - bet\n  + bet, win\n" in text
+    assert "caps.per_event\n  - 10\n  + (not said)\n" in text
+    assert "caps.per_day\n" not in text, "100 and 100.0 mean the same"
+    assert "-    6    return event.payload.bet\n+    6    return event.payload.bet * 2\n" in text
+    assert "     5    -- as it was\n" in text
+    same = author.ctl("diff", "mine@1.0.0", author.rules / "mine" / "1.0.0.lua")
+    assert "fields are the same" in same and "sources are the same" in same
+    assert "No such file" in author.ctl("diff", "mine@1.0.0", "mine@3.0.0", code=1)
+    author.ctl("diff", "mine@1.0.0", code=2)
