@@ -306,6 +306,9 @@ static void put_lines(struct comparing *comparing, struct rwd_buffer *out)
     if (!told) {
         rwd_buffer_put_string(out, "the sources are the same\n");
     }
+    if (sides[0].count == LINE_COUNT_MAX || sides[1].count == LINE_COUNT_MAX) {
+        rwd_buffer_put_format(out, "only the first %d lines were compared\n", LINE_COUNT_MAX);
+    }
     rwd_free(shown);
     rwd_free(sides);
 }

@@ -287,3 +287,27 @@ caps = { per_day = 100.0 }""", version="1.1.0")
     assert "fields are the same" in same and "sources are the same" in same
     assert "No such file" in author.ctl("diff", "mine@1.0.0", "mine@3.0.0", code=1)
     author.ctl("diff", "mine@1.0.0", code=2)
+
+
+# ---------------------------------------------------------------- explain
+
+
+def test_a_players_story(make_daemon):
+    daemon = make_daemon(rules=rulebook.PAYS)
+    first, second = rewardd.kyc("u1", 2, ts=rewardd.noon(1)), rewardd.bet(
+        "u1", 12, ts=rewardd.noon(1, 1))
+    daemon.accept(first, second)
+    daemon.refuse(rewardd.bet("u1", 12, ts=rewardd.noon(30)))
+    daemon.wait_settled()
+    for words in (("explain",), ("rules", "explain")):
+        text = daemon.ctl(*words, "--user", "u1").stdout
+        places = [text.index(part) for part in (
+            first["event_id"], "no rule gave anything for it", second["event_id"], "+12 points; reached the milestone 10",
+            "refused: ", "its turn to be sent came", "the partner took it; now it is succeeded")]
+        assert places == sorted(places), text
+        assert daemon.ctl(*words, second["event_id"]).stdout in text
+    assert "the partner took it" in daemon.ctl("explain", "--user", "u1", "--limit", 1).stdout
+    assert second["event_id"] not in daemon.ctl("explain", "--user", "u1", "--limit", 1).stdout
+    for words, code in ((["--user", "nobody"], 1), (["--user", "u1", "e1"], 2), ([], 2),
+                        (["e1", "--limit", "3"], 2), (["--user", "u1", "--limit", "0"], 2)):
+        assert daemon.ctl("explain", *words, check=False).returncode == code, words
