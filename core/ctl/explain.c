@@ -237,7 +237,9 @@ static const char usage[] =
     "one waits or was refused. With --user: the player's latest decisions, oldest first, and what\n"
     "became of their rewards. Asks the running daemon; rewardctl rules explain is the same.\n"
     "\n"
-    "  --limit N   how many of the latest; default 20\n";
+    "  --limit N   how many of the latest; default 20\n"
+    "\n"
+    "An id that begins with - goes behind --.\n";
 
 enum { HISTORY_COUNT_DEFAULT = 20, HISTORY_COUNT_MAX = 1000 };
 

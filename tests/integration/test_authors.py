@@ -157,7 +157,7 @@ score = function(event)
 end"""
 
 
-def tests_of(*cases):
+def cases_of(*cases):
     return "return tests {\n" + "\n".join(
         f'{{ name = "{bet} gives {points}", events = {{ {{ event_name = "bet", payload = {{ '
         f'bet = {bet}, win = 0, currency = "EUR" }} }} }}, expect = {{ points = {points} }} }},'
@@ -166,10 +166,10 @@ def tests_of(*cases):
 
 def test_coverage_names_the_lines_that_never_ran(author):
     path = author.rule(BRANCHES)
-    author.write(tests_of((3, 3)), suffix="_test")
+    author.write(cases_of((3, 3)), suffix="_test")
     text = author.ctl("test", "--coverage")
     assert "3 gives 3" in text and "9, 11-12" in text, text
-    author.write(tests_of((3, 3), (7, 14)), suffix="_test")
+    author.write(cases_of((3, 3), (7, 14)), suffix="_test")
     text = author.ctl("test", "--coverage")
     assert "never: 11-12\n" in text, text
     percent = int(text.split(" lines, ")[1].split(" %")[0])
@@ -187,7 +187,7 @@ def test_coverage_of_a_rule_without_tests(author):
 
 def test_a_red_test_is_red_with_coverage_too(author):
     author.rule(BRANCHES)
-    author.write(tests_of((3, 4)), suffix="_test")
+    author.write(cases_of((3, 4)), suffix="_test")
     assert "points is 3, expected 4" in author.ctl("test", "--coverage", code=1)
 
 
@@ -243,7 +243,7 @@ def test_bench_tells_a_heavy_rule_from_a_light_one(author):
     for name, count in (("light", 10), ("heavy", 5000)):
         author.rule(f'on = "bet", score = function(event) local sum = 0\n'
                     f'for i = 1, {count} do sum = sum + i % 3 end return sum end', name)
-        author.write(tests_of((1, sum(i % 3 for i in range(1, count + 1)))), name, suffix="_test")
+        author.write(cases_of((1, sum(i % 3 for i in range(1, count + 1)))), name, suffix="_test")
     spent = {}
     for name in ("light", "heavy"):
         row = next(line for line in author.ctl("bench", f"{name}@1.0.0").splitlines()
@@ -256,7 +256,7 @@ def test_bench_tells_a_heavy_rule_from_a_light_one(author):
 def test_bench_says_what_it_lacks(author):
     author.rule('on = "bet", score = function(event) error("no") end')
     assert "1.0.0_test.lua: No such file" in author.ctl("bench", "mine@1.0.0", code=1)
-    author.write(tests_of((1, 0)), suffix="_test")
+    author.write(cases_of((1, 0)), suffix="_test")
     assert "no" in author.ctl("bench", "mine@1.0.0", "--calls", 10, code=1)
     assert "No such file" in author.ctl("bench", "mine@2.0.0", code=1)
     author.ctl("bench", "mine", code=2)
