@@ -1,6 +1,7 @@
 #include "ctl/explain.h"
 
 #include "ctl/api.h"
+#include "ctl/explain_player.h"
 #include "ctl/http.h"
 #include "ctl/options.h"
 #include "ctl/table.h"
@@ -229,17 +230,69 @@ enum rwd_status rwd_explain_put(
 
 static const char usage[] =
     "usage: rewardctl explain EVENT_ID\n"
+    "       rewardctl explain --user USER_ID [--limit N]\n"
     "\n"
     "Says in plain words what every rule made of an event: the points it gave and the cap that\n"
     "clipped them, or why it gave nothing; and the rewards that came of it, with the reason where\n"
-    "one waits or was refused. Asks the running daemon. An id that begins with - goes behind --.\n";
+    "one waits or was refused. With --user: the player's latest decisions, oldest first, and what\n"
+    "became of their rewards. Asks the running daemon; rewardctl rules explain is the same.\n"
+    "\n"
+    "  --limit N   how many of the latest; default 20\n"
+    "\n"
+    "An id that begins with - goes behind --.\n";
+
+enum { HISTORY_COUNT_DEFAULT = 20, HISTORY_COUNT_MAX = 1000 };
+
+static int explain_player(struct rwd_ctl *ctl, const char *user_id, const char *limit_text)
+{
+    uint64_t limit = HISTORY_COUNT_DEFAULT;
+    if (limit_text != NULL && (!rwd_text_to_u64(rwd_text_of(limit_text), &limit) || limit < 1 ||
+                                  limit > HISTORY_COUNT_MAX)) {
+        return rwd_ctl_fail(
+            RWD_CTL_USAGE, "--limit %s: from 1 to %d", limit_text, HISTORY_COUNT_MAX);
+    }
+    struct rwd_buffer path = {0};
+    struct rwd_buffer text = {0};
+    struct rwd_error error = {0};
+    struct cJSON *items = NULL;
+    rwd_buffer_put_string(&path, "/v1/players/");
+    rwd_ctl_url_put(&path, user_id);
+    rwd_buffer_put_string(&path, "/decisions");
+    int code = rwd_ctl_api_list(ctl, rwd_buffer_c_string(&path), (size_t)limit, &items);
+    if (code == RWD_CTL_OK && cJSON_GetArraySize(items) == 0) {
+        code = rwd_ctl_fail(RWD_CTL_FAILED, "no event of player %s is known", user_id);
+    }
+    if (code == RWD_CTL_OK) {
+        char *list = cJSON_PrintUnformatted(items);
+        if (rwd_explain_put_player(rwd_text_of(list), &text, &error) == RWD_OK) {
+            (void)fwrite(text.data, 1, text.size, stdout);
+        } else {
+            code = rwd_ctl_fail(RWD_CTL_FAILED, "%s", error.text);
+        }
+        cJSON_free(list);
+    }
+    rwd_ctl_api_free(items);
+    rwd_buffer_finish(&text);
+    rwd_buffer_finish(&path);
+    return code;
+}
 
 int rwd_ctl_explain(struct rwd_ctl *ctl, int argc, char **argv)
 {
-    struct rwd_ctl_line line = {.usage = usage, .word_count_min = 1, .word_count_max = 1};
+    struct rwd_ctl_option options[] = {{.name = "user"}, {.name = "limit"}};
+    struct rwd_ctl_line line = {
+        .usage = usage, .options = options, .option_count = 2, .word_count_max = 1};
     int code = rwd_ctl_options(argc, argv, &line);
     if (code != RWD_CTL_GO_ON) {
         return code;
+    }
+    bool of_player = options[0].value != NULL;
+    if (of_player == (line.word_count == 1) || (options[1].value != NULL && !of_player)) {
+        (void)fputs(usage, stderr);
+        return RWD_CTL_USAGE;
+    }
+    if (of_player) {
+        return explain_player(ctl, options[0].value, options[1].value);
     }
     struct rwd_buffer path = {0};
     struct rwd_buffer text = {0};

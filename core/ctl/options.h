@@ -1,18 +1,20 @@
 /*
  * options: a command's own words and --options, read with getopt_long.
  *
- * Every option of a command takes a value; --help is understood by all of them.
+ * An option of a command takes a value, but for flags; --help is understood by all of them.
  */
 #ifndef RWD_CTL_OPTIONS_H
 #define RWD_CTL_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-enum { RWD_CTL_OPTION_COUNT_MAX = 8, RWD_CTL_GO_ON = -1 };
+enum { RWD_CTL_OPTION_COUNT_MAX = 16, RWD_CTL_GO_ON = -1 };
 
 struct rwd_ctl_option {
     const char *name;
-    const char *value; /* NULL: not given */
+    const char *value; /* NULL: not given; of a flag that was given: "" */
+    bool is_flag;      /* takes no value */
 };
 
 struct rwd_ctl_line {

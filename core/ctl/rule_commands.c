@@ -1,4 +1,5 @@
 /* rules list and activate ask the daemon; rules check and test read files. */
+#include "ctl/rule_commands.h"
 #include "ctl/api.h"
 #include "ctl/http.h"
 #include "ctl/options.h"
@@ -12,10 +13,15 @@
 static const char usage_all[] =
     "usage: rewardctl rules list\n"
     "       rewardctl rules activate ID@VERSION [--share PERCENT]\n"
+    "       rewardctl rules new ID [--template NAME]\n"
     "       rewardctl rules check [DIR|FILE]\n"
-    "       rewardctl rules test [DIR|FILE]\n"
+    "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
+    "       rewardctl rules bench ID@VERSION|FILE\n"
+    "       rewardctl rules backtest ID@VERSION --from journal|FILE.ndjson\n"
+    "       rewardctl rules diff ID@A ID@B\n"
+    "       rewardctl rules explain EVENT_ID | --user USER_ID\n"
     "\n"
-    "list and activate ask the running daemon; check and test read files. Each has --help.\n";
+    "list, activate and explain ask the running daemon; the others read files. Each has --help.\n";
 
 static void put_value(struct rwd_ctl_table *table, const struct cJSON *object, const char *name)
 {
@@ -169,21 +175,55 @@ static int check(struct rwd_ctl *ctl, int argc, char **argv, bool verbose)
 {
     static const char usage[] =
         "usage: rewardctl rules check [DIR|FILE]\n"
-        "       rewardctl rules test [DIR|FILE]\n"
+        "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
         "\n"
         "Loads rule files as the daemon would, in the same sandbox, and runs the tests beside "
         "them\n"
-        "(<version>_test.lua) through the real decide and apply. check tells what is wrong, test\n"
-        "tells of every test. DIR: default rules.dir of engine.conf. Exit code 1 when a rule does\n"
-        "not load or a test fails. The last line counts: N passed, N failed.\n";
-    struct rwd_ctl_line line = {.usage = usage, .word_count_max = 1};
+        "(<version>_test.lua) through the real decide and apply. Both hold what a rule reads of\n"
+        "events (event.payload.x, paths of aggregates) against the schemas of the events in its\n"
+        "`on`: fields that no version declares, text compared with a number and the like. check\n"
+        "tells what is wrong, as FILE:LINE:COLUMN: WHAT; did you mean ...?, test tells of every\n"
+        "test. DIR: default rules.dir of engine.conf; schemas: schemas.dir, else DIR/schemas, "
+        "else\n"
+        "those of rules.dir. The last line counts: N passed, N failed.\n"
+        "\n"
+        "  --coverage           test: also which lines of a rule its tests ran, in the sandbox\n"
+        "  --threshold PERCENT  and fail a rule below it; default 0\n"
+        "\n"
+        "Exit code 0: all is well; 1: a rule does not load, reads what is not there, or a test\n"
+        "fails; 2: the command line was not understood.\n";
+    struct rwd_ctl_option options[] = {
+        {.name = "coverage", .is_flag = true}, {.name = "threshold"}};
+    struct rwd_ctl_line line = {
+        .usage = usage, .options = options, .option_count = verbose ? 2 : 0, .word_count_max = 1};
     int code = rwd_ctl_options(argc, argv, &line);
     if (code != RWD_CTL_GO_ON) {
         return code;
     }
-    return rwd_rule_files_check(
-        ctl, line.word_count > 0 ? line.words[0] : ctl->config->rules_dir, verbose);
+    const char *path = line.word_count > 0 ? line.words[0] : ctl->config->rules_dir;
+    uint64_t threshold = 0;
+    if (options[1].value != NULL &&
+        (!rwd_text_to_u64(rwd_text_of(options[1].value), &threshold) || threshold > 100)) {
+        return rwd_ctl_fail(RWD_CTL_USAGE, "--threshold %s: from 0 to 100", options[1].value);
+    }
+    /* A threshold of nothing measured would always be kept. */
+    if (options[0].value != NULL || options[1].value != NULL) {
+        return rwd_rule_files_cover(ctl, path, (unsigned)threshold);
+    }
+    return rwd_rule_files_check(ctl, path, verbose);
 }
+
+/* The author's loop. */
+static const struct {
+    const char *name;
+    int (*run)(struct rwd_ctl *ctl, int argc, char **argv);
+} authors[] = {
+    {"new", rwd_ctl_rules_new},
+    {"bench", rwd_ctl_rules_bench},
+    {"backtest", rwd_ctl_rules_backtest},
+    {"diff", rwd_ctl_rules_diff},
+    {"explain", rwd_ctl_explain},
+};
 
 int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv)
 {
@@ -196,6 +236,11 @@ int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv)
     }
     if (strcmp(what, "check") == 0 || strcmp(what, "test") == 0) {
         return check(ctl, argc - 1, argv + 1, strcmp(what, "test") == 0);
+    }
+    for (size_t i = 0; i < sizeof authors / sizeof authors[0]; i++) {
+        if (strcmp(what, authors[i].name) == 0) {
+            return authors[i].run(ctl, argc - 1, argv + 1);
+        }
     }
     bool asked = strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0;
     (void)fputs(usage_all, asked ? stdout : stderr);

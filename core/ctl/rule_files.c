@@ -3,11 +3,13 @@
 #include "base/memory.h"
 #include "decide/rule_test.h"
 #include "runtime/thread.h"
+#include "script/lint.h"
 #include "script/sandbox.h"
 
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,6 +19,10 @@ struct check {
     char *path;
     bool verbose;
     struct rwd_sandbox_limits limits;
+    const struct rwd_config *config;
+    struct rwd_schema_registry *schemas; /* NULL: there are none */
+    bool covers;
+    unsigned threshold; /* per cent of a file's lines that have code */
     size_t passed_count;
     size_t failed_count;
     size_t rule_count;
@@ -57,6 +63,39 @@ static void fail(struct check *check, const char *text)
     (void)printf("%s\n", text);
 }
 
+/* "file:3: what" -> "file:3:5: what": loading knows lines, and a line's column is where it begins.
+ */
+static void fail_with_column(
+    struct check *check, const char *path, struct rwd_text source, const struct rwd_error *error)
+{
+    /* Lua shortens long names at their beginning. */
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *place = strstr(error->text, name);
+    char *end = NULL;
+    bool has_line = place != NULL && place[strlen(name)] == ':';
+    long line = has_line ? strtol(place + strlen(name) + 1, &end, 10) : 0;
+    if (line < 1 || *end != ':') {
+        fail(check, error->text);
+        return;
+    }
+    check->failed_count++;
+    (void)printf("%s:%ld:%d%s\n", path, line, rwd_lint_column(source, (int)line), end);
+}
+
+static void lint_rule(struct check *check, const struct rwd_rule *rule, const char *path)
+{
+    struct rwd_lint_finding findings[RWD_LINT_COUNT_MAX];
+    size_t count = check->schemas == NULL ? 0
+                                          : rwd_lint_rule(rule, check->schemas,
+                                                check->config->schemas_allow_unknown, findings);
+    for (size_t i = 0; i < count; i++) {
+        check->failed_count++;
+        (void)printf(
+            "%s:%d:%d: %s\n", path, findings[i].line, findings[i].column, findings[i].text);
+    }
+}
+
 /* The file's place names the version that it holds: <id>/<version>.lua. */
 static bool is_at_its_place(const char *path, const struct rwd_rule *rule)
 {
@@ -77,13 +116,13 @@ static void put_test_path(struct rwd_buffer *out, const char *path)
 }
 
 /* One at a time, so that each can be told of by name. */
-static void run_case(
-    struct check *check, const struct rwd_rule *rule, struct rwd_rule_test_case *test_case)
+static void run_case(struct check *check, const struct rwd_rule *rule,
+    struct rwd_rule_test_case *test_case, struct rwd_coverage *coverage)
 {
     const struct rwd_rule_tests one = {.cases = test_case, .case_count = 1};
     struct rwd_buffer report = {0};
     size_t failed = 0;
-    enum rwd_status status = rwd_rule_test_run(rule, &one, &report, &failed);
+    enum rwd_status status = rwd_rule_test_cover(rule, &one, coverage, &report, &failed);
     if (status == RWD_OK && failed == 0) {
         check->passed_count++;
         if (check->verbose) {
@@ -98,7 +137,8 @@ static void run_case(
     rwd_buffer_finish(&report);
 }
 
-static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path)
+static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path,
+    struct rwd_coverage *coverage)
 {
     struct rwd_buffer test_path = {0};
     struct rwd_buffer source = {0};
@@ -120,12 +160,63 @@ static void run_tests(struct check *check, const struct rwd_rule *rule, const ch
         goto finish;
     }
     for (size_t i = 0; i < tests->case_count; i++) {
-        run_case(check, rule, &tests->cases[i]);
+        run_case(check, rule, &tests->cases[i], coverage);
     }
 finish:
     rwd_rule_tests_destroy(tests);
     rwd_buffer_finish(&source);
     rwd_buffer_finish(&test_path);
+}
+
+/* "  lines 4, 9-12 never ran" and the part that did. */
+static void tell_coverage(struct check *check, const char *path, struct rwd_coverage *coverage)
+{
+    static const uint8_t whole = RWD_COVERAGE_CODE | RWD_COVERAGE_RAN;
+    struct rwd_buffer missed = {0};
+    unsigned code_count = 0;
+    unsigned ran_count = 0;
+    for (int line = 1; line <= RWD_COVERAGE_LINE_COUNT_MAX; line++) {
+        if ((coverage->lines[line] & RWD_COVERAGE_CODE) == 0) {
+            continue;
+        }
+        code_count++;
+        ran_count += coverage->lines[line] == whole;
+        if (coverage->lines[line] == whole) {
+            continue;
+        }
+        int first = line;
+        while (
+            line < RWD_COVERAGE_LINE_COUNT_MAX && coverage->lines[line + 1] == RWD_COVERAGE_CODE) {
+            line++;
+            code_count++;
+        }
+        rwd_buffer_put_format(&missed, missed.size > 0 ? ", %d" : "%d", first);
+        if (line > first) {
+            rwd_buffer_put_format(&missed, "-%d", line);
+        }
+    }
+    /* Rounded down: nearly all is not all. */
+    unsigned percent = code_count > 0 ? ran_count * 100 / code_count : 0;
+    (void)printf("%s: tests ran %u of %u lines, %u %%%s%s\n", path, ran_count, code_count, percent,
+        missed.size > 0 ? "; never: " : "", missed.size > 0 ? rwd_buffer_c_string(&missed) : "");
+    if (percent < check->threshold) {
+        check->failed_count++;
+        (void)printf(
+            "%s: %u %% is below the threshold of %u %%\n", path, percent, check->threshold);
+    }
+    rwd_buffer_finish(&missed);
+}
+
+/* What loading alone runs, so that a rule without tests has lines to miss. */
+static void load_covered(const struct rwd_rule *rule, struct rwd_coverage *coverage)
+{
+    const struct rwd_rule_tests none = {0};
+    struct rwd_buffer report = {0};
+    size_t failed = 0;
+    if (rwd_rule_test_cover(rule, &none, coverage, &report, &failed) != RWD_OK) {
+        (void)fwrite(report.data, 1, report.size, stdout);
+    }
+    rwd_buffer_finish(&report);
 }
 
 static void check_rule(struct check *check, const char *path)
@@ -134,9 +225,11 @@ static void check_rule(struct check *check, const char *path)
     struct rwd_error error = {0};
     struct rwd_rule *rule = NULL;
     check->rule_count++;
-    if (read_file(path, &source, &error) != RWD_OK ||
-        rwd_rule_load(rwd_buffer_text(&source), path, &check->limits, &rule, &error) != RWD_OK) {
+    if (read_file(path, &source, &error) != RWD_OK) {
         fail(check, error.text);
+    } else if (rwd_rule_load(rwd_buffer_text(&source), path, &check->limits, &rule, &error) !=
+               RWD_OK) {
+        fail_with_column(check, path, rwd_buffer_text(&source), &error);
     } else if (!is_at_its_place(path, rule)) {
         (void)snprintf(error.text, sizeof error.text, "%s: holds %s %s, so it belongs in %s/%s.lua",
             path, rule->id, rule->version, rule->id, rule->version);
@@ -146,7 +239,16 @@ static void check_rule(struct check *check, const char *path)
         if (check->verbose) {
             (void)printf("%s: loads\n", path);
         }
-        run_tests(check, rule, path);
+        lint_rule(check, rule, path);
+        struct rwd_coverage *coverage = check->covers ? rwd_new(sizeof *coverage) : NULL;
+        if (coverage != NULL) {
+            load_covered(rule, coverage);
+        }
+        run_tests(check, rule, path, coverage);
+        if (coverage != NULL) {
+            tell_coverage(check, path, coverage);
+        }
+        rwd_free(coverage);
     }
     rwd_rule_destroy(rule);
     rwd_buffer_finish(&source);
@@ -218,18 +320,64 @@ static void run_check(void *context)
     }
 }
 
-int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
+/* Of engine.conf; else beside the rules; of a rule's file, two folders up; else of rules.dir. */
+static void put_schemas_dir(const struct check *check, struct rwd_buffer *dir)
+{
+    const struct rwd_config *config = check->config;
+    struct stat about;
+    const char *slash = strrchr(check->path, '/');
+    bool is_file = stat(check->path, &about) == 0 && !S_ISDIR(about.st_mode);
+    if (config->schemas_dir[0] != '\0') {
+        rwd_buffer_put_string(dir, config->schemas_dir);
+        return;
+    }
+    if (is_file) {
+        size_t size = slash != NULL ? (size_t)(slash - check->path) : 0;
+        rwd_buffer_put(dir, check->path, size);
+        rwd_buffer_put_string(dir, size > 0 ? "/../schemas" : "../schemas");
+    } else {
+        rwd_buffer_put_format(dir, "%s/schemas", check->path);
+    }
+    if (stat(rwd_buffer_c_string(dir), &about) != 0) {
+        dir->size = 0;
+        rwd_buffer_put_format(dir, "%s/schemas", config->rules_dir);
+    }
+}
+
+static void load_schemas(struct check *check)
+{
+    struct rwd_buffer dir = {0};
+    struct rwd_error error = {0};
+    struct stat about;
+    put_schemas_dir(check, &dir);
+    const char *path = rwd_buffer_c_string(&dir);
+    if (stat(path, &about) != 0) {
+        (void)printf(
+            "%s: there are no schemas, so what rules read of events is not checked\n", path);
+    } else if (rwd_schema_registry_load(path, &check->schemas, &error) != RWD_OK) {
+        fail(check, error.text);
+    }
+    rwd_buffer_finish(&dir);
+}
+
+static int check_files(
+    struct rwd_ctl *ctl, const char *path, bool verbose, bool covers, unsigned threshold)
 {
     const struct rwd_config *config = ctl->config;
-    struct check check = {.path = rwd_copy(path, strlen(path)),
+    struct check check = {.covers = covers,
+        .threshold = threshold,
+        .path = rwd_copy(path, strlen(path)),
         .verbose = verbose,
+        .config = config,
         .limits = {.instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
             .memory_size_max = (uint32_t)(config->sandbox_memory_size_max_mib << 20),
             .deadline_ms = (uint32_t)config->sandbox_deadline_ms}};
     struct rwd_thread thread;
     struct rwd_error error = {0};
+    load_schemas(&check);
     if (rwd_thread_start(&thread, "rules", RWD_SANDBOX_STACK_SIZE, run_check, &check, &error) !=
         RWD_OK) {
+        rwd_schema_registry_destroy(check.schemas);
         rwd_free(check.path);
         return rwd_ctl_fail(RWD_CTL_FAILED, "%s", error.text);
     }
@@ -239,6 +387,17 @@ int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
         check.failed_count++;
     }
     (void)printf("%zu passed, %zu failed\n", check.passed_count, check.failed_count);
+    rwd_schema_registry_destroy(check.schemas);
     rwd_free(check.path);
     return check.failed_count > 0 ? RWD_CTL_FAILED : RWD_CTL_OK;
+}
+
+int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
+{
+    return check_files(ctl, path, verbose, false, 0);
+}
+
+int rwd_rule_files_cover(struct rwd_ctl *ctl, const char *path, unsigned threshold)
+{
+    return check_files(ctl, path, true, true, threshold);
 }

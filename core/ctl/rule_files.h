@@ -13,4 +13,9 @@
  * that loads is one and each of its tests is one. RWD_CTL_FAILED where anything failed. */
 int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose);
 
+/* The same, verbose, and how much of each rule's file its tests ran: the lines that did not, and
+ * the part that did. RWD_CTL_FAILED too where one is below threshold per cent; a rule without tests
+ * is measured like one whose tests run nothing. */
+int rwd_rule_files_cover(struct rwd_ctl *ctl, const char *path, unsigned threshold);
+
 #endif

@@ -22,7 +22,8 @@ struct trial {
     const struct rwd_rule *rule;
     const struct rwd_rule_test_case *test;
     struct rwd_buffer *report;
-    struct rwd_arena arena;
+    struct rwd_coverage *coverage; /* NULL: nobody asks */
+    struct rwd_arena *arena;
     struct rwd_ruleset *ruleset;
     struct rwd_pools *pools;
     struct rwd_gates gates;
@@ -53,7 +54,7 @@ static bool scan(struct trial *trial, struct rwd_text text, struct rwd_json *jso
 {
     struct rwd_json_fault fault;
     size_t consumed = 0;
-    if (rwd_json_scan(text, &json_limits, &trial->arena, json, &consumed, &fault) == RWD_OK) {
+    if (rwd_json_scan(text, &json_limits, trial->arena, json, &consumed, &fault) == RWD_OK) {
         return true;
     }
     complain(trial, fault.detail);
@@ -151,26 +152,36 @@ static struct rwd_text complete(
         full.size--;
     }
     rwd_buffer_put(&full, open + 1, text.size - (size_t)(open + 1 - text.data));
-    const char *copy = rwd_arena_copy(&trial->arena, full.data, full.size);
+    const char *copy = rwd_arena_copy(trial->arena, full.data, full.size);
     struct rwd_text completed = {.data = copy, .size = full.size};
     rwd_buffer_finish(&full);
     return completed;
 }
 
-static void run_event(struct trial *trial, size_t index)
+/* False: it is no event, which was told. */
+static bool read_event(struct trial *trial, size_t index, struct rwd_event *event)
 {
     static const uint8_t no_key[RWD_SIPHASH_KEY_SIZE] = {0};
     struct rwd_json json;
-    struct rwd_event event;
     struct rwd_problem problem;
-    struct rwd_decision decision;
     struct rwd_text text = complete(trial, rwd_text_of(trial->test->events[index]), index, &json);
     if (text.data == NULL || !scan(trial, text, &json)) {
         complain(trial, "an event must be a table of fields");
-        return;
+        return false;
     }
-    if (rwd_event_read(text, &json, no_key, 0, &event, &problem) != RWD_OK) {
+    if (rwd_event_read(text, &json, no_key, 0, event, &problem) != RWD_OK) {
         complain(trial, problem.detail);
+        return false;
+    }
+    return true;
+}
+
+static void run_event(struct trial *trial, size_t index)
+{
+    struct rwd_event event;
+    struct rwd_problem problem;
+    struct rwd_decision decision;
+    if (!read_event(trial, index, &event)) {
         return;
     }
     struct rwd_decide_facts facts = {.ruleset = trial->ruleset,
@@ -180,7 +191,7 @@ static void run_event(struct trial *trial, size_t index)
         .rule_failed = rule_failed,
         .context = trial};
     enum rwd_status status =
-        rwd_decide(&facts, &event, trial->player, &trial->arena, &decision, &problem);
+        rwd_decide(&facts, &event, trial->player, trial->arena, &decision, &problem);
     if (status == RWD_OK) {
         rwd_apply(trial->player, &decision, trial->player->sequence + 1, trial->pools, false);
     } else if (status != RWD_CONFLICT) {
@@ -281,7 +292,8 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
         .reorder_window_ms = MINUTE_MS,
         .prices = prices,
         .price_count = sizeof prices / sizeof prices[0]};
-    const struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
+    struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
+    limits.sandbox.coverage = trial->coverage;
     struct rwd_ruleset *none = NULL;
     struct rwd_error error;
     trial->pools = rwd_pools_create();
@@ -294,7 +306,9 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
     if (status != RWD_OK) {
         complain(trial, error.text);
     } else {
-        rwd_arena_init(&trial->arena, ARENA_CHUNK, ARENA_MAX);
+        struct rwd_arena arena;
+        rwd_arena_init(&arena, ARENA_CHUNK, ARENA_MAX);
+        trial->arena = &arena;
         trial->player = rwd_player_create(RWD_TEXT("u_test"), 0);
         set_player(trial);
         for (size_t i = 0; i < trial->test->event_count; i++) {
@@ -302,7 +316,7 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
         }
         check_expectations(trial);
         rwd_player_destroy(trial->player);
-        rwd_arena_finish(&trial->arena);
+        rwd_arena_finish(&arena);
         rwd_ruleset_destroy(trial->ruleset);
     }
     rwd_pools_destroy(trial->pools);
@@ -311,8 +325,15 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
 enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule, const struct rwd_rule_tests *tests,
     struct rwd_buffer *report, size_t *failed)
 {
+    return rwd_rule_test_cover(rule, tests, NULL, report, failed);
+}
+
+enum rwd_status rwd_rule_test_cover(const struct rwd_rule *rule, const struct rwd_rule_tests *tests,
+    struct rwd_coverage *coverage, struct rwd_buffer *report, size_t *failed)
+{
     /* A copy of its own: a rulebook shares its rules by count. */
     struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
+    limits.coverage = coverage;
     struct rwd_rule *copy = NULL;
     struct rwd_error error;
     *failed = 0;
@@ -326,12 +347,21 @@ enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule, const struct rwd_
     struct rwd_shared_rule *shared = rwd_shared_rule_create(&copy);
     struct rwd_rulebook *rulebook = rwd_rulebook_create(1, &shared, 1);
     for (size_t i = 0; i < tests->case_count; i++) {
-        struct trial trial = {
-            .rule = rwd_shared_rule_get(shared), .test = &tests->cases[i], .report = report};
+        struct trial trial = {.rule = rwd_shared_rule_get(shared),
+            .test = &tests->cases[i],
+            .report = report,
+            .coverage = coverage};
         run_case(&trial, rulebook);
         *failed += trial.failed;
     }
     rwd_rulebook_release(rulebook);
     rwd_shared_rule_release(shared);
     return RWD_OK;
+}
+
+bool rwd_rule_test_event(const struct rwd_rule *rule, const struct rwd_rule_test_case *test,
+    size_t index, struct rwd_arena *arena, struct rwd_event *event, struct rwd_buffer *report)
+{
+    struct trial trial = {.rule = rule, .test = test, .report = report, .arena = arena};
+    return read_event(&trial, index, event);
 }

@@ -8,6 +8,8 @@
  * points (the rule's total), rewards (tasks not denied), held, milestones (how many fired), errors
  * (0 where it is not said).
  *
+ * With coverage it also tells which lines of the rule ran, loading it included.
+ *
  * Threads: pure; needs the sandbox's stack.
  */
 #ifndef RWD_DECIDE_RULE_TEST_H
@@ -19,5 +21,16 @@
  * rule does not load any more. */
 RWD_MUST_USE enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule,
     const struct rwd_rule_tests *tests, struct rwd_buffer *report, size_t *failed);
+
+/* The same, noting in coverage what runs. */
+RWD_MUST_USE enum rwd_status rwd_rule_test_cover(const struct rwd_rule *rule,
+    const struct rwd_rule_tests *tests, struct rwd_coverage *coverage, struct rwd_buffer *report,
+    size_t *failed);
+
+/* One event of a test as its rule sees it, what it leaves out filled in; it hangs in the arena.
+ * False: it is none, and report says why. */
+RWD_MUST_USE bool rwd_rule_test_event(const struct rwd_rule *rule,
+    const struct rwd_rule_test_case *test, size_t index, struct rwd_arena *arena,
+    struct rwd_event *event, struct rwd_buffer *report);
 
 #endif

@@ -77,6 +77,10 @@ void rwd_schema__pointer(const struct rwd_json *json, const struct rwd_json_node
 
 const char *rwd_schema__format_name(unsigned format);
 
+/* An event's versions, oldest first; NULL past the last. */
+const struct rwd_schema *rwd_schema__version(
+    const struct rwd_schema_registry *registry, struct rwd_text event_name, size_t index);
+
 /* For a value that is no container. */
 bool rwd_schema__accepts(const struct rwd_schema_shape *shape, const struct rwd_json_node *node);
 

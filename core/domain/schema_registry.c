@@ -2,6 +2,7 @@
  * schema_registry: the folder of schemas, and finding one in it.
  */
 #include "base/memory.h"
+#include "domain/schema_fields.h"
 #include "domain/schema_program.h"
 
 #include <dirent.h>
@@ -343,4 +344,16 @@ const struct rwd_schema *rwd_schema_find(const struct rwd_schema_registry *regis
         }
     }
     return NULL;
+}
+
+const struct rwd_schema *rwd_schema__version(
+    const struct rwd_schema_registry *registry, struct rwd_text event_name, size_t index)
+{
+    const struct family *family = find_family(registry, event_name);
+    return family != NULL && index < family->version_count ? family->versions[index].schema : NULL;
+}
+
+const char *rwd_schema_event_at(const struct rwd_schema_registry *registry, size_t index)
+{
+    return index < registry->family_count ? registry->families[index].name : NULL;
 }

@@ -21,6 +21,7 @@ enum {
     OP_USETP = 49,
     OP_GGET = 54,
     OP_GSET = 55,
+    OP_RET0 = 75,
     DUMP_VERSION = 2,
     DUMP_STRIPPED = 2,
     CONSTANT_CHILD = 0,
@@ -232,6 +233,10 @@ static void read_code(struct inspection *at, const struct prototype *proto, stru
         unsigned op = word[0];
         unsigned d = word[2] + 256U * word[3];
         uint32_t line = line_of(proto, i);
+        /* The return at the very end stands on the line of `end`, which mostly is no code. */
+        if (i + 1 < proto->code_count || op != OP_RET0) {
+            rwd_coverage_note(rwd_vm_of(at->L)->limits.coverage, line, RWD_COVERAGE_CODE);
+        }
         if ((op == OP_GGET || op == OP_GSET) && at->globals) {
             /* Constants count backwards from the operand. */
             if (d >= proto->constant_count || at->constants[proto->constant_count - 1 - d] == 0) {

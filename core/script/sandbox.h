@@ -17,6 +17,7 @@
 #define RWD_SCRIPT_SANDBOX_H
 
 #include "domain/decision.h"
+#include "script/coverage.h"
 
 /* Deep C recursion in LuaJIT's own library code was measured to need this; it is virtual memory. */
 #define RWD_SANDBOX_STACK_SIZE ((size_t)256 << 20)
@@ -25,6 +26,7 @@ struct rwd_sandbox_limits {
     uint32_t instruction_count_max; /* of one call; config rule_instruction_count_max */
     uint32_t memory_size_max;       /* of one VM, bytes */
     uint32_t deadline_ms;           /* of one call */
+    struct rwd_coverage *coverage;  /* is told which lines run; NULL: nobody asks */
 };
 
 struct rwd_sandbox_limits rwd_sandbox_limits_default(void);

@@ -98,10 +98,23 @@ static void account(lua_State *L, struct rwd_vm *vm, size_t units)
     }
 }
 
+/* Of the rule's own file: the sandbox's Lua runs under the same hook. */
+static void note_line(lua_State *L, const struct rwd_vm *vm, lua_Debug *debug)
+{
+    if (lua_getinfo(L, "S", debug) != 0 && debug->source[0] == '@' &&
+        strcmp(debug->source + 1, vm->name) == 0) {
+        rwd_coverage_note(vm->limits.coverage, debug->currentline, RWD_COVERAGE_RAN);
+    }
+}
+
 static void hook(lua_State *L, lua_Debug *debug)
 {
-    (void)debug;
-    account(L, rwd_vm_of(L), RWD_VM_GRAIN);
+    struct rwd_vm *vm = rwd_vm_of(L);
+    if (debug->event == LUA_HOOKLINE) {
+        note_line(L, vm, debug);
+        return;
+    }
+    account(L, vm, RWD_VM_GRAIN);
 }
 
 void rwd_vm_charge(lua_State *L, size_t units)
@@ -125,7 +138,8 @@ static void begin(struct rwd_vm *vm)
     vm->pcall_depth = 0;
     vm->memory.call_bytes = 0;
     /* Setting the hook anew also restarts its count: hence the same number on every run. */
-    (void)lua_sethook(vm->lua, hook, LUA_MASKCOUNT, RWD_VM_GRAIN);
+    int lines = vm->limits.coverage != NULL ? LUA_MASKLINE : 0;
+    (void)lua_sethook(vm->lua, hook, LUA_MASKCOUNT | lines, RWD_VM_GRAIN);
 }
 
 void rwd_vm_push_where(lua_State *L, const char *callee)

@@ -378,7 +378,8 @@ def main():
         print("\n".join(name for name, _ in jobs))
         return 0
     chosen = [(name, job) for name, job in jobs
-              if not options.names or name.startswith(tuple(options.names))]
+              if not options.names or name.startswith(tuple(options.names))
+              or name.removeprefix("bench_").startswith(tuple(options.names))]
     if not chosen:
         parser.error(f"no benchmark is named so; there are {', '.join(name for name, _ in jobs)}")
     bench.folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,322 @@
+#include "backtest/source.h"
+
+#include "base/memory.h"
+#include "domain/schema.h"
+#include "engine/records.h"
+#include "journal/journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { NODE_COUNT_MAX = 4096 };
+
+struct rwd_backtest_source {
+    struct rwd_journal_reader *journal;
+    uint64_t position_first;
+    bool begun;
+    uint64_t bytes;
+    uint64_t bytes_total;
+
+    FILE *file;
+    char *path;
+    uint64_t line_no;
+    size_t line_size_max;
+    struct rwd_buffer line;
+    struct rwd_schema_registry *schemas;
+    bool allow_unknown;
+    struct rwd_json_limits limits;
+};
+
+/* Where the last segment begins. */
+static uint64_t last_segment(const char *dir)
+{
+    uint64_t last = 0;
+    DIR *folder = opendir(dir);
+    for (struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
+         entry = readdir(folder)) {
+        uint64_t base = 0;
+        int end = 0;
+        if (sscanf(entry->d_name, "%16" SCNx64 ".journal%n", &base, &end) == 1 &&
+            end == (int)strlen(entry->d_name) && base > last) {
+            last = base;
+        }
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+    return last;
+}
+
+/* Segments are preallocated, so only reading tells where the journal ends. */
+static enum rwd_status measure_journal(const char *dir, uint64_t *end, struct rwd_error *error)
+{
+    struct rwd_journal_reader *reader = NULL;
+    enum rwd_status status = rwd_journal_reader_open(dir, last_segment(dir), &reader, error);
+    while (status == RWD_OK) {
+        struct rwd_record record;
+        status = rwd_journal_reader_next(reader, &record, error);
+        if (status == RWD_OK) {
+            *end = record.position + record.size_on_disk;
+        }
+    }
+    rwd_journal_reader_close(reader);
+    return status == RWD_NOT_FOUND ? RWD_OK : status;
+}
+
+enum rwd_status rwd_backtest_source_open_journal(
+    const char *dir, bool measure, struct rwd_backtest_source **source, struct rwd_error *error)
+{
+    struct rwd_backtest_source *made = rwd_new(sizeof *made);
+    enum rwd_status status = rwd_journal_reader_open(dir, 0, &made->journal, error);
+    if (status == RWD_OK && measure) {
+        status = measure_journal(dir, &made->bytes_total, error);
+    }
+    if (status != RWD_OK) {
+        rwd_backtest_source_close(made);
+        return status;
+    }
+    *source = made;
+    return RWD_OK;
+}
+
+enum rwd_status rwd_backtest_source_open_ndjson(const char *path, const char *schemas_dir,
+    const struct rwd_config *config, struct rwd_backtest_source **source, struct rwd_error *error)
+{
+    struct rwd_backtest_source *made = rwd_new(sizeof *made);
+    struct stat about;
+    enum rwd_status status = RWD_OK;
+    made->file = fopen(path, "rbe");
+    if (made->file == NULL || fstat(fileno(made->file), &about) != 0) {
+        status = rwd_fail(error, errno == ENOENT ? RWD_NOT_FOUND : RWD_UNAVAILABLE, "%s: %s", path,
+            strerror(errno));
+    } else if (S_ISDIR(about.st_mode)) {
+        status = rwd_fail(error, RWD_UNAVAILABLE, "%s: is a folder; name a file of NDJSON", path);
+    }
+    if (status == RWD_OK && schemas_dir != NULL) {
+        status = rwd_schema_registry_load(schemas_dir, &made->schemas, error);
+    }
+    if (status != RWD_OK) {
+        rwd_backtest_source_close(made);
+        return status;
+    }
+    made->bytes_total = (uint64_t)about.st_size;
+    made->path = rwd_copy(path, strlen(path));
+    made->allow_unknown = config->schemas_allow_unknown;
+    made->line_size_max = (size_t)config->ingest_event_size_max_kib * 1024;
+    made->limits = (struct rwd_json_limits){.depth_max = (uint32_t)config->ingest_depth_max,
+        .node_count_max = NODE_COUNT_MAX,
+        .size_max = (uint32_t)made->line_size_max};
+    *source = made;
+    return RWD_OK;
+}
+
+void rwd_backtest_source_close(struct rwd_backtest_source *source)
+{
+    if (source == NULL) {
+        return;
+    }
+    rwd_journal_reader_close(source->journal);
+    if (source->file != NULL) {
+        (void)fclose(source->file);
+    }
+    rwd_schema_registry_destroy(source->schemas);
+    rwd_buffer_finish(&source->line);
+    rwd_free(source->path);
+    rwd_free(source);
+}
+
+uint64_t rwd_backtest_source_bytes(const struct rwd_backtest_source *source)
+{
+    return source->bytes;
+}
+
+uint64_t rwd_backtest_source_bytes_total(const struct rwd_backtest_source *source)
+{
+    return source->bytes_total;
+}
+
+/* ---- a journal ---- */
+
+static enum rwd_status add_record(
+    struct rwd_backtest_block *block, const struct rwd_record *record, struct rwd_error *error)
+{
+    struct rwd_text body = record->body;
+    if (record->type == RWD_RECORD_EVENT) {
+        struct rwd_event_body event;
+        if (rwd_event_body_decode(body, &event) != RWD_OK) {
+            return rwd_fail(error, RWD_CORRUPT, "the event at position %" PRIu64 " cannot be read",
+                record->position);
+        }
+        body = event.raw;
+    }
+    char *copy = rwd_arena_copy(&block->arena, body.data, body.size);
+    if (copy == NULL) {
+        return rwd_fail(
+            error, RWD_LIMIT, "the record at position %" PRIu64 " is too large", record->position);
+    }
+    struct rwd_backtest_item *item = rwd_backtest_block_add(block, record->user_fingerprint);
+    item->is_command = record->type == RWD_RECORD_TASK;
+    item->now_ms = record->time_ms;
+    item->position = record->position;
+    item->body = (struct rwd_text){.data = copy, .size = body.size};
+    return RWD_OK;
+}
+
+static enum rwd_status fill_from_journal(
+    struct rwd_backtest_source *source, struct rwd_backtest_block *block, struct rwd_error *error)
+{
+    enum rwd_status status = RWD_OK;
+    while (status == RWD_OK && !rwd_backtest_block_full(block)) {
+        struct rwd_record record;
+        status = rwd_journal_reader_next(source->journal, &record, error);
+        if (status != RWD_OK) {
+            break;
+        }
+        if (!source->begun) {
+            source->begun = true;
+            source->position_first = record.position;
+            source->bytes_total -= source->bytes_total > 0 ? record.position : 0;
+        }
+        source->bytes = record.position + record.size_on_disk - source->position_first;
+        if (record.type == RWD_RECORD_EVENT || record.type == RWD_RECORD_TASK) {
+            status = add_record(block, &record, error);
+        }
+    }
+    return status;
+}
+
+/* ---- lines ---- */
+
+/* The next line that is not blank, without its end. NOT_FOUND: the file's end. */
+static enum rwd_status read_line(struct rwd_backtest_source *source, struct rwd_error *error)
+{
+    for (;;) {
+        int letter = 0;
+        bool blank = true;
+        source->line.size = 0;
+        source->line_no++;
+        while ((letter = getc_unlocked(source->file)) != EOF && letter != '\n') {
+            if (source->line.size == source->line_size_max) {
+                return rwd_fail(error, RWD_INVALID,
+                    "%s:%" PRIu64 ": longer than an event may be (%zu KiB)", source->path,
+                    source->line_no, source->line_size_max / 1024);
+            }
+            blank = blank && (letter == ' ' || letter == '\t' || letter == '\r');
+            rwd_buffer_put_char(&source->line, (char)letter);
+        }
+        source->bytes += source->line.size + (letter == '\n');
+        if (letter == EOF && ferror(source->file) != 0) {
+            return rwd_fail(error, RWD_UNAVAILABLE, "%s: %s", source->path, strerror(errno));
+        }
+        if (!blank) {
+            return RWD_OK;
+        }
+        if (letter == EOF) {
+            return RWD_NOT_FOUND;
+        }
+    }
+}
+
+static enum rwd_status bad_line(const struct rwd_backtest_source *source,
+    const struct rwd_problem *problem, struct rwd_error *error)
+{
+    return rwd_fail(error, RWD_INVALID, "%s:%" PRIu64 ": %s%s%s", source->path, source->line_no,
+        problem->pointer, problem->pointer[0] != '\0' ? ": " : "", problem->detail);
+}
+
+static enum rwd_status scan_line(const struct rwd_backtest_source *source, struct rwd_text raw,
+    struct rwd_arena *arena, struct rwd_json *json, struct rwd_problem *problem)
+{
+    struct rwd_json_fault fault;
+    size_t consumed = 0;
+    enum rwd_status status = rwd_json_scan(raw, &source->limits, arena, json, &consumed, &fault);
+    if (status == RWD_OK && consumed != raw.size) {
+        status = RWD_INVALID;
+        fault = (struct rwd_json_fault){
+            .offset = consumed, .detail = "something stands behind the event"};
+    } else if (status == RWD_OK && json->nodes[0].type != RWD_JSON_OBJECT) {
+        status = RWD_INVALID;
+        fault = (struct rwd_json_fault){.detail = "an event is a JSON object"};
+    }
+    if (status != RWD_OK) {
+        rwd_problem_set(
+            problem, "invalid_json", "", "%s (at byte %zu)", fault.detail, fault.offset);
+    }
+    return status;
+}
+
+static enum rwd_status check_schema(const struct rwd_backtest_source *source,
+    const struct rwd_event *event, struct rwd_problem *problem)
+{
+    bool name_known = false;
+    if (source->schemas == NULL) {
+        return RWD_OK;
+    }
+    const struct rwd_schema *schema =
+        rwd_schema_find(source->schemas, event->name, event->version, &name_known);
+    if (schema != NULL) {
+        return rwd_schema_check(schema, &event->json, problem);
+    }
+    if (source->allow_unknown) {
+        return RWD_OK;
+    }
+    rwd_problem_set(problem, "schema", name_known ? "/version" : "/event_name",
+        "no schema for %.*s %.*s is registered", RWD_TEXT_ARGS(event->name),
+        RWD_TEXT_ARGS(event->version));
+    return RWD_INVALID;
+}
+
+static enum rwd_status add_line(
+    struct rwd_backtest_source *source, struct rwd_backtest_block *block, struct rwd_error *error)
+{
+    /* Only has to tell players and events apart within this run. */
+    static const uint8_t key[RWD_SIPHASH_KEY_SIZE] = {0};
+    struct rwd_event *event = rwd_arena_alloc(&block->arena, sizeof *event);
+    const char *copy = rwd_arena_copy(&block->arena, source->line.data, source->line.size);
+    if (event == NULL || copy == NULL) {
+        return rwd_fail(
+            error, RWD_LIMIT, "%s:%" PRIu64 ": too large", source->path, source->line_no);
+    }
+    struct rwd_text raw = {.data = copy, .size = source->line.size};
+    struct rwd_json json;
+    struct rwd_problem problem;
+    enum rwd_status status = scan_line(source, raw, &block->arena, &json, &problem);
+    if (status == RWD_OK) {
+        status = rwd_event_read(raw, &json, key, 0, event, &problem);
+    }
+    if (status == RWD_OK) {
+        status = check_schema(source, event, &problem);
+    }
+    if (status != RWD_OK) {
+        return bad_line(source, &problem, error);
+    }
+    struct rwd_backtest_item *item = rwd_backtest_block_add(block, event->user_fingerprint);
+    item->now_ms = event->time_ms;
+    item->body = raw;
+    item->event = event;
+    return RWD_OK;
+}
+
+static enum rwd_status fill_from_lines(
+    struct rwd_backtest_source *source, struct rwd_backtest_block *block, struct rwd_error *error)
+{
+    enum rwd_status status = RWD_OK;
+    while (status == RWD_OK && !rwd_backtest_block_full(block)) {
+        status = read_line(source, error);
+        if (status == RWD_OK) {
+            status = add_line(source, block, error);
+        }
+    }
+    return status;
+}
+
+enum rwd_status rwd_backtest_source_fill(
+    struct rwd_backtest_source *source, struct rwd_backtest_block *block, struct rwd_error *error)
+{
+    return source->journal != NULL ? fill_from_journal(source, block, error)
+                                   : fill_from_lines(source, block, error);
+}
