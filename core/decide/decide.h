@@ -22,6 +22,9 @@ struct rwd_decide_facts {
     struct rwd_pools *pools;
     const struct rwd_gates *gates;
     int64_t now_ms;
+    /* A clock for what a rule's calls cost, which is counted and is no part of the decision; NULL:
+     * nobody counts. */
+    int64_t (*cost_clock_ns)(void *context);
     /* Told of a rule's failure, for log and counters; NULL: nobody cares. Changes nothing. */
     void (*rule_failed)(
         void *context, const struct rwd_rule *rule, const struct rwd_error *error, bool suspended);
