@@ -2,21 +2,66 @@
 
 #include "base/clock.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-void rwd_keeper_put_version(const struct rwd_keeper_version *version, struct rwd_buffer *out)
+/* The budget it pays from; NULL: it is not loaded, or pays nothing. */
+static const struct rwd_pool_terms *pool_of(
+    const struct rwd_keeper_options *options, const struct rwd_keeper_version *version)
+{
+    const struct rwd_rule *rule =
+        version->shared != NULL ? rwd_shared_rule_get(version->shared) : NULL;
+    uint32_t pool_no = rule != NULL && rule->budget[0] != '\0'
+                           ? rwd_pools_find(options->pools, rwd_text_of(rule->budget))
+                           : 0;
+    return pool_no != 0 ? rwd_pool_terms(options->pools, pool_no) : NULL;
+}
+
+/* Calls, errors, cost and what was given; money in the currency of the version's budget. */
+static void put_stats(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_version *version, struct rwd_buffer *out)
+{
+    const struct rwd_rule_sums sums =
+        rwd_rule_stats_sum(options->rule_counters, options->shard_count, version->names.version_no);
+    rwd_buffer_put_format(out,
+        ",\"stats\":{\"calls\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"cost_p99_us\":%.1f,"
+        "\"points\":%" PRIu64 ",\"reward_tasks\":%" PRIu64 ",\"held\":%" PRIu64 ",\"money\":",
+        sums.calls, sums.errors, (double)sums.cost_p99_ns / 1000, sums.points, sums.tasks,
+        sums.tasks_held);
+    const struct rwd_pool_terms *terms = pool_of(options, version);
+    if (terms != NULL) {
+        char money[RWD_MONEY_TEXT_SIZE];
+        rwd_money_format((int64_t)sums.money_minor, terms->currency, money);
+        rwd_buffer_put_format(out, "\"%s\",\"currency\":\"%s\"}", money, terms->currency.code);
+    } else {
+        rwd_buffer_put_string(out, "null,\"currency\":null}");
+    }
+}
+
+void rwd_keeper_put_version(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_version *version, struct rwd_buffer *out)
 {
     char since[RWD_TIME_TEXT_SIZE];
     char registered[RWD_TIME_TEXT_SIZE];
     rwd_time_format(version->since_ms, since);
     rwd_time_format(version->registered_ms, registered);
     rwd_buffer_put_format(out,
-        "{\"rule_id\":\"%s\",\"version\":\"%s\",\"state\":\"%s\",\"share\":%d,"
+        "{\"rule_id\":\"%s\",\"version\":\"%s\",\"state\":\"%s\",\"share\":%u,"
         "\"content_hash\":\"%s\",\"since\":\"%s\",\"registered_at\":\"%s\",\"file\":",
         version->names.rule_id, version->names.version, rwd_keeper_state_name(version->state),
-        version->state == RWD_KEEPER_ACTIVE ? 100 : 0, version->names.content_hash, since,
-        registered);
+        version->share, version->names.content_hash, since, registered);
     rwd_buffer_put_json(out, rwd_text_of(version->source_name));
+    rwd_buffer_put_string(out, ",\"actor\":");
+    rwd_buffer_put_json(out, rwd_text_of(version->actor != NULL ? version->actor : ""));
+    rwd_buffer_put_string(out, ",\"reason\":");
+    rwd_buffer_put_json(out, rwd_text_of(version->reason != NULL ? version->reason : ""));
+    put_stats(options, version, out);
+    rwd_buffer_put_string(out, ",\"ramp\":");
+    size_t before = out->size;
+    rwd_ramp_encode(&version->ramp, out);
+    if (out->size == before) {
+        rwd_buffer_put_string(out, "null");
+    }
     if (version->shared != NULL) {
         const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
         rwd_buffer_put_string(out, ",\"title\":");
@@ -32,11 +77,23 @@ void rwd_keeper_put_version(const struct rwd_keeper_version *version, struct rwd
     rwd_buffer_put_char(out, '}');
 }
 
-bool rwd_keeper_put_rule(
+static void put_in_role(const struct rwd_keeper_versions *versions, uint32_t rule_no,
+    enum rwd_rulebook_role role, const char *name, struct rwd_buffer *out)
+{
+    const struct rwd_keeper_version *version = rwd_keeper_in_role(versions, rule_no, role);
+    rwd_buffer_put_format(out, ",\"%s\":", name);
+    if (version != NULL) {
+        rwd_buffer_put_format(out, "\"%s\"", version->names.version);
+    } else {
+        rwd_buffer_put_string(out, "null");
+    }
+}
+
+bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     const struct rwd_keeper_versions *versions, struct rwd_text rule_id, struct rwd_buffer *out)
 {
-    const char *active = NULL;
     size_t found = 0;
+    uint32_t rule_no = 0;
     size_t begin = out->size;
     rwd_buffer_put_string(out, "{\"rule_id\":");
     rwd_buffer_put_json(out, rule_id);
@@ -44,27 +101,25 @@ bool rwd_keeper_put_rule(
     for (size_t i = 0; i < versions->count; i++) {
         if (rwd_text_is(rule_id, versions->all[i].names.rule_id)) {
             rwd_buffer_put_string(out, found++ == 0 ? "" : ",");
-            rwd_keeper_put_version(&versions->all[i], out);
-            if (rwd_keeper_in_force(versions->all[i].state)) {
-                active = versions->all[i].names.version;
-            }
+            rwd_keeper_put_version(options, &versions->all[i], out);
+            rule_no = versions->all[i].names.rule_no;
         }
     }
     if (found == 0) {
         out->size = begin;
         return false;
     }
-    rwd_buffer_put_string(out, "],\"active_version\":");
-    if (active != NULL) {
-        rwd_buffer_put_format(out, "\"%s\"}", active);
-    } else {
-        rwd_buffer_put_string(out, "null}");
-    }
+    rwd_buffer_put_char(out, ']');
+    put_in_role(versions, rule_no, RWD_RULEBOOK_ACTIVE, "active_version", out);
+    put_in_role(versions, rule_no, RWD_RULEBOOK_CANARY, "canary_version", out);
+    put_in_role(versions, rule_no, RWD_RULEBOOK_SHADOW, "shadow_version", out);
+    rwd_buffer_put_char(out, '}');
     return true;
 }
 
-void rwd_keeper_put_rules(const struct rwd_keeper_versions *versions,
-    const struct rwd_keeper_error *errors, size_t error_count, struct rwd_buffer *out)
+void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_error *errors,
+    size_t error_count, struct rwd_buffer *out)
 {
     bool first = true;
     rwd_buffer_put_string(out, "{\"items\":[");
@@ -76,7 +131,8 @@ void rwd_keeper_put_rules(const struct rwd_keeper_versions *versions,
         if (!seen) {
             rwd_buffer_put_string(out, first ? "" : ",");
             first = false;
-            (void)rwd_keeper_put_rule(versions, rwd_text_of(versions->all[i].names.rule_id), out);
+            (void)rwd_keeper_put_rule(
+                options, versions, rwd_text_of(versions->all[i].names.rule_id), out);
         }
     }
     rwd_buffer_put_string(out, "],\"errors\":[");
