@@ -69,6 +69,48 @@ static void put_rule(struct rwd_ctl_table *table, const struct cJSON *rule)
     }
 }
 
+static void put_number(struct rwd_buffer *line, const struct cJSON *object, const char *name)
+{
+    rwd_ctl_value_put(line, rwd_ctl_member(object, name));
+}
+
+/* What would be different if the shadow were the active version. */
+static void print_shadow(const struct cJSON *rule, const struct cJSON *version)
+{
+    const struct cJSON *shadow = rwd_ctl_member(version, "shadow");
+    const struct cJSON *pool = NULL;
+    struct rwd_buffer line = {0};
+    if (!cJSON_IsObject(shadow)) {
+        return;
+    }
+    rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(rule, "rule_id")));
+    rwd_buffer_put_char(&line, '@');
+    rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(version, "version")));
+    rwd_buffer_put_string(&line, " as a shadow: ");
+    put_number(&line, shadow, "players");
+    rwd_buffer_put_string(&line, " players (of every ");
+    put_number(&line, shadow, "one_player_of");
+    rwd_buffer_put_string(&line, " one is asked), ");
+    put_number(&line, shadow, "winners");
+    rwd_buffer_put_string(&line, " would win, ");
+    put_number(&line, shadow, "losers");
+    rwd_buffer_put_string(&line, " would lose; points ");
+    put_number(&line, shadow, "points_difference");
+    rwd_buffer_put_string(&line, ", rewards ");
+    put_number(&line, shadow, "reward_tasks_difference");
+    cJSON_ArrayForEach(pool, rwd_ctl_member(shadow, "pools"))
+    {
+        rwd_buffer_put_string(&line, ", ");
+        rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(pool, "pool_id")));
+        rwd_buffer_put_char(&line, ' ');
+        rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(pool, "difference")));
+        rwd_buffer_put_char(&line, ' ');
+        rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(pool, "currency")));
+    }
+    (void)printf("%s\n", rwd_buffer_c_string(&line));
+    rwd_buffer_finish(&line);
+}
+
 /* What a table has no room for: why a ramp stands still, and what a shadow would have done. */
 static void print_news(const struct cJSON *rule)
 {
@@ -88,6 +130,7 @@ static void print_news(const struct cJSON *rule)
             (void)printf("%s\n", rwd_buffer_c_string(&line));
         }
         rwd_buffer_finish(&line);
+        print_shadow(rule, version);
     }
 }
 

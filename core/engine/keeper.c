@@ -464,7 +464,7 @@ static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquir
     enum rwd_status status = change_version(keeper, inquiry, version);
     if (status == RWD_OK) {
         publish(keeper);
-        rwd_keeper_put_version(&keeper->options, version, &inquiry->json);
+        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
     }
     return status;
 }
@@ -478,7 +478,7 @@ static enum rwd_status roll_back(struct rwd_keeper *keeper, struct rwd_inquiry *
         &keeper->versions, inquiry->id, &keeper->cause, &version, &inquiry->error);
     if (status == RWD_OK) {
         publish(keeper);
-        rwd_keeper_put_version(&keeper->options, version, &inquiry->json);
+        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
     }
     return status;
 }
@@ -511,7 +511,7 @@ static enum rwd_status upload(struct rwd_keeper *keeper, struct rwd_inquiry *inq
         switch_to_new(keeper);
     }
     if (status == RWD_OK) {
-        rwd_keeper_put_version(&keeper->options, version, &inquiry->json);
+        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
     }
     return status;
 }

@@ -38,8 +38,68 @@ static void put_stats(const struct rwd_keeper_options *options,
     }
 }
 
+static void put_amount(
+    const struct rwd_pool_terms *terms, const char *name, uint64_t minor, struct rwd_buffer *out)
+{
+    char amount[RWD_MONEY_TEXT_SIZE];
+    rwd_money_format((int64_t)minor, terms->currency, amount);
+    rwd_buffer_put_format(out, ",\"%s\":\"%s\"", name, amount);
+}
+
+/* Per budget: what players got by the rule from the active version's, and what they would have from
+ * the shadow's; often the same one. */
+static void put_shadow_pools(const struct rwd_pool_terms *would, const struct rwd_pool_terms *got,
+    const struct rwd_shadow_sums *sums, struct rwd_buffer *out)
+{
+    const char *separator = "";
+    rwd_buffer_put_string(out, ",\"pools\":[");
+    for (int i = 0; i < 2; i++) {
+        const struct rwd_pool_terms *terms = i == 0 ? would : got;
+        if (terms == NULL || (i == 1 && would == got)) {
+            continue;
+        }
+        uint64_t given = terms == would ? sums->money_would : 0;
+        uint64_t received = terms == got ? sums->money_got : 0;
+        rwd_buffer_put_format(out, "%s{\"pool_id\":\"%s\",\"currency\":\"%s\"", separator,
+            terms->id, terms->currency.code);
+        put_amount(terms, "would", given, out);
+        put_amount(terms, "got", received, out);
+        put_amount(terms, "difference", given - received, out);
+        rwd_buffer_put_char(out, '}');
+        separator = ",";
+    }
+    rwd_buffer_put_char(out, ']');
+}
+
+static void put_shadow(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
+    struct rwd_buffer *out)
+{
+    const struct rwd_shadow_sums sums = rwd_rule_stats_shadow(
+        options->rule_counters, options->shard_count, version->names.version_no);
+    rwd_buffer_put_string(out, ",\"shadow\":");
+    if (sums.sample == 0) {
+        rwd_buffer_put_string(out, "null");
+        return;
+    }
+    const struct rwd_keeper_version *active =
+        rwd_keeper_in_role(versions, version->names.rule_no, RWD_RULEBOOK_ACTIVE);
+    rwd_buffer_put_format(out,
+        "{\"one_player_of\":%" PRIu64 ",\"players\":%" PRIu64 ",\"winners\":%" PRIu64
+        ",\"losers\":%" PRIu64 ",\"points_would\":%" PRIu64 ",\"points_got\":%" PRIu64
+        ",\"points_difference\":%" PRId64 ",\"reward_tasks_would\":%" PRIu64
+        ",\"reward_tasks_got\":%" PRIu64 ",\"reward_tasks_difference\":%" PRId64,
+        sums.sample, sums.users, sums.winners, sums.losers, sums.points_would, sums.points_got,
+        (int64_t)(sums.points_would - sums.points_got), sums.tasks_would, sums.tasks_got,
+        (int64_t)(sums.tasks_would - sums.tasks_got));
+    put_shadow_pools(
+        pool_of(options, version), active != NULL ? pool_of(options, active) : NULL, &sums, out);
+    rwd_buffer_put_char(out, '}');
+}
+
 void rwd_keeper_put_version(const struct rwd_keeper_options *options,
-    const struct rwd_keeper_version *version, struct rwd_buffer *out)
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
+    struct rwd_buffer *out)
 {
     char since[RWD_TIME_TEXT_SIZE];
     char registered[RWD_TIME_TEXT_SIZE];
@@ -62,6 +122,7 @@ void rwd_keeper_put_version(const struct rwd_keeper_options *options,
     if (out->size == before) {
         rwd_buffer_put_string(out, "null");
     }
+    put_shadow(options, versions, version, out);
     if (version->shared != NULL) {
         const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
         rwd_buffer_put_string(out, ",\"title\":");
@@ -101,7 +162,7 @@ bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     for (size_t i = 0; i < versions->count; i++) {
         if (rwd_text_is(rule_id, versions->all[i].names.rule_id)) {
             rwd_buffer_put_string(out, found++ == 0 ? "" : ",");
-            rwd_keeper_put_version(options, &versions->all[i], out);
+            rwd_keeper_put_version(options, versions, &versions->all[i], out);
             rule_no = versions->all[i].names.rule_no;
         }
     }

@@ -13,7 +13,8 @@ struct rwd_keeper_error {
 };
 
 void rwd_keeper_put_version(const struct rwd_keeper_options *options,
-    const struct rwd_keeper_version *version, struct rwd_buffer *out);
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
+    struct rwd_buffer *out);
 /* False: no such rule. */
 bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     const struct rwd_keeper_versions *versions, struct rwd_text rule_id, struct rwd_buffer *out);

@@ -51,3 +51,24 @@ struct rwd_rule_users rwd_rule_stats_users(const struct rwd_rule_counters *const
     }
     return users;
 }
+
+struct rwd_shadow_sums rwd_rule_stats_shadow(
+    const struct rwd_rule_counters *const *shards, uint32_t shard_count, uint32_t version_no)
+{
+    struct rwd_shadow_sums sums = {0};
+    for (uint32_t i = 0; i < shard_count && version_no < RWD_RULE_COUNTER_COUNT; i++) {
+        const struct rwd_shadow_counters *counters = &shards[i][version_no].shadow;
+        uint64_t sample = rwd_counted(&counters->sample);
+        sums.sample = sample > sums.sample ? sample : sums.sample;
+        sums.users += rwd_counted(&counters->users);
+        sums.winners += rwd_counted(&counters->winners);
+        sums.losers += rwd_counted(&counters->losers);
+        sums.points_would += rwd_counted(&counters->points_would);
+        sums.points_got += rwd_counted(&counters->points_got);
+        sums.tasks_would += rwd_counted(&counters->tasks_would);
+        sums.tasks_got += rwd_counted(&counters->tasks_got);
+        sums.money_would += rwd_counted(&counters->money_would);
+        sums.money_got += rwd_counted(&counters->money_got);
+    }
+    return sums;
+}

@@ -16,6 +16,20 @@
 /* By version number; versions past that are not counted. */
 enum { RWD_RULE_COUNTER_COUNT = 4096 };
 
+/* Of a shadow: what it would have given to the players it met, and what they got by its rule. */
+struct rwd_shadow_counters {
+    _Atomic uint64_t sample; /* it meets one of so many players, and counts each as so many */
+    _Atomic uint64_t users;
+    _Atomic uint64_t winners; /* would have more: of money, or where that is the same of points */
+    _Atomic uint64_t losers;
+    _Atomic uint64_t points_would;
+    _Atomic uint64_t points_got;
+    _Atomic uint64_t tasks_would;
+    _Atomic uint64_t tasks_got;
+    _Atomic uint64_t money_would;
+    _Atomic uint64_t money_got;
+};
+
 struct rwd_rule_counters {
     _Atomic uint64_t calls;
     _Atomic uint64_t errors;
@@ -30,6 +44,7 @@ struct rwd_rule_counters {
     _Atomic uint64_t users;
     _Atomic uint64_t users_other;
     _Atomic uint64_t users_share;
+    struct rwd_shadow_counters shadow;
 };
 
 struct rwd_rule_sums {
@@ -54,6 +69,20 @@ struct rwd_rule_users {
     uint64_t canary;
     uint64_t other;
 };
+struct rwd_shadow_sums {
+    uint64_t sample; /* the coarsest shard's */
+    uint64_t users;
+    uint64_t winners;
+    uint64_t losers;
+    uint64_t points_would;
+    uint64_t points_got;
+    uint64_t tasks_would;
+    uint64_t tasks_got;
+    uint64_t money_would;
+    uint64_t money_got;
+};
+struct rwd_shadow_sums rwd_rule_stats_shadow(
+    const struct rwd_rule_counters *const *shards, uint32_t shard_count, uint32_t version_no);
 struct rwd_rule_users rwd_rule_stats_users(const struct rwd_rule_counters *const *shards,
     uint32_t shard_count, uint32_t version_no, uint32_t share);
 

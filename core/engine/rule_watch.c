@@ -2,11 +2,12 @@
 
 #include "base/memory.h"
 #include "domain/rollout.h"
+#include "engine/shadow.h"
 #include "engine/user_sample.h"
 
 #include <string.h>
 
-enum { COST_PUBLISH_NS = 250000000, CANARY_COUNT_MAX = 64 };
+enum { COST_PUBLISH_NS = 250000000, CANARY_COUNT_MAX = 64, SHADOW_COUNT_MAX = 64 };
 
 /* A canary and how players divide between it and the other version, since it has this share. */
 struct division {
@@ -21,6 +22,8 @@ struct rwd_rule_watch {
     int64_t next_cost_ns;
     struct division divisions[CANARY_COUNT_MAX]; /* more canaries are not judged by it */
     size_t division_count;
+    struct rwd_shadow *shadows[SHADOW_COUNT_MAX]; /* as the rulebook has them; others rest */
+    size_t shadow_count;
 };
 
 struct rwd_rule_watch *rwd_rule_watch_create(void)
@@ -32,6 +35,9 @@ void rwd_rule_watch_destroy(struct rwd_rule_watch *watch)
 {
     for (size_t i = 0; watch != NULL && i < watch->division_count; i++) {
         rwd_user_sample_finish(&watch->divisions[i].sample);
+    }
+    for (size_t i = 0; watch != NULL && i < watch->shadow_count; i++) {
+        rwd_shadow_destroy(watch->shadows[i]);
     }
     rwd_free(watch);
 }
@@ -45,6 +51,8 @@ static void set(_Atomic uint64_t *counter, uint64_t value)
 {
     atomic_store_explicit(counter, value, memory_order_relaxed);
 }
+
+static void publish_shadows(struct rwd_rule_watch *watch);
 
 /* ---- how the ruleset fares ---- */
 
@@ -69,12 +77,68 @@ void rwd_rule_watch_publish(
             set(&counters->cost_p99_ns, rwd_ruleset_cost_p99_ns(ruleset, i));
         }
     }
+    if (cost_due) {
+        publish_shadows(watch);
+    }
     for (size_t i = 0; cost_due && i < watch->division_count; i++) {
         const struct division *division = &watch->divisions[i];
         struct rwd_rule_counters *counters = &watch->counters[division->version_no];
         set(&counters->users_share, division->canary.to / (RWD_ROLLOUT_PLACE_COUNT / 100));
         set(&counters->users, division->sample.count[1]);
         set(&counters->users_other, division->sample.count[0]);
+    }
+}
+
+/* ---- shadows ---- */
+
+static void publish_shadows(struct rwd_rule_watch *watch)
+{
+    for (size_t i = 0; i < watch->shadow_count; i++) {
+        rwd_shadow_publish(
+            watch->shadows[i], &watch->counters[rwd_shadow_version_no(watch->shadows[i])].shadow);
+    }
+}
+
+/* Those that stay go on; the others' last sums stay readable. */
+static void switch_shadows(struct rwd_rule_watch *watch, const struct rwd_rulebook *rulebook)
+{
+    struct rwd_shadow *old[SHADOW_COUNT_MAX];
+    size_t old_count = watch->shadow_count;
+    size_t count = 0;
+    const struct rwd_rulebook_entry *entries = rwd_rulebook_shadows(rulebook, &count);
+    publish_shadows(watch);
+    memcpy(old, watch->shadows, sizeof old);
+    watch->shadow_count = 0;
+    for (size_t n = 0; n < count && n < SHADOW_COUNT_MAX; n++) {
+        uint32_t version_no = entries[n].rule->version_no;
+        struct rwd_shadow *shadow = NULL;
+        if (version_no >= RWD_RULE_COUNTER_COUNT) {
+            break; /* what cannot be counted need not be asked */
+        }
+        for (size_t i = 0; i < old_count; i++) {
+            if (old[i] != NULL && rwd_shadow_version_no(old[i]) == version_no) {
+                shadow = old[i];
+                old[i] = NULL;
+            }
+        }
+        watch->shadows[watch->shadow_count++] =
+            shadow != NULL ? shadow : rwd_shadow_create(version_no);
+    }
+    for (size_t i = 0; i < old_count; i++) {
+        rwd_shadow_destroy(old[i]);
+    }
+}
+
+static void ask_shadows(struct rwd_rule_watch *watch, const struct rwd_decide_facts *facts,
+    const struct rwd_event *event, uint64_t user_fingerprint, const struct rwd_player *player,
+    const struct rwd_decision *decision)
+{
+    size_t count = 0;
+    const struct rwd_rulebook_entry *entries =
+        rwd_rulebook_shadows(rwd_ruleset_rulebook(facts->ruleset), &count);
+    for (size_t i = 0; i < watch->shadow_count; i++) {
+        rwd_shadow_decide(
+            watch->shadows[i], facts, &entries[i], event, user_fingerprint, player, decision);
     }
 }
 
@@ -133,6 +197,7 @@ void rwd_rule_watch_switched(struct rwd_rule_watch *watch, const struct rwd_rule
     for (size_t i = 0; i < old_count; i++) {
         rwd_user_sample_finish(&old[i].sample);
     }
+    switch_shadows(watch, rulebook);
 }
 
 static bool wants(const struct rwd_rule *rule, struct rwd_text event_name)
@@ -160,10 +225,9 @@ void rwd_rule_watch_decided(struct rwd_rule_watch *watch, const struct rwd_decid
     const struct rwd_event *event, uint64_t user_fingerprint, const struct rwd_player *player,
     const struct rwd_decision *decision)
 {
-    (void)facts;
-    (void)player;
     rwd_rule_stats_count(watch->counters, decision);
     for (size_t i = 0; i < watch->division_count; i++) {
         divide(&watch->divisions[i], event, user_fingerprint);
     }
+    ask_shadows(watch, facts, event, user_fingerprint, player, decision);
 }

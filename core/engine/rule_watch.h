@@ -1,6 +1,7 @@
 /*
  * rule_watch: what one shard counts of its rules: calls, errors and cost, what was given, how
- * players divide between a canary and the version it replaces. Private to the engine.
+ * players divide between a canary and the version it replaces, what shadows would have given.
+ * Private to the engine.
  *
  * Threads:   the shard's; the counters may be read from any thread.
  * Ownership: create/destroy.

@@ -196,3 +196,68 @@ def test_ctl_walks_a_version_through_its_life(live):
     assert "live 1.0.0 is active" in live.ctl("rules", "rollback", "live").stdout
     assert "shadow" in live.ctl("rules", "shadow", "live@2.0.0").stdout
     assert "retired" in live.ctl("rules", "retire", "live@2.0.0").stdout
+
+
+# ---------------------------------------------------------------- shadows
+
+
+def shadow_of(daemon):
+    return state_of(daemon, "2.0.0")["shadow"] or {}
+
+
+def test_a_shadow_gives_nothing_and_is_counted(make_daemon, wallet):
+    """It would pay more to those who bet 2, and nothing to those who bet 1."""
+    pays = {"guards": rulebook.guards(kyc=0)}
+    daemon = make_daemon(rules={("live", "1.0.0"): version(
+        "1.0.0", "10", milestones=[(10, rulebook.freespins(10))], **pays)})
+    upload(daemon, version("2.0.0", "event.payload.bet > 1 and 25 or 0",
+                           milestones=[(20, rulebook.freespins(30))], **pays))
+    daemon.accept(*[bet(user, 1, ts=noon()) for user in USERS[:10]])
+    before = daemon.budget()
+    assert command(daemon, "/versions/2.0.0/shadow", {"reason": "warm up"})["state"] == "shadow"
+    assert shadow_of(daemon) == {} or shadow_of(daemon)["players"] == 0
+    rich, poor = USERS[100:130], USERS[200:250]
+
+    def seen():
+        daemon.accept(*[bet("probe", 1, ts=noon())])
+        return shadow_of(daemon).get("players", 0) >= 1
+    daemon.wait_for(seen)
+    probes = daemon.points("probe", "live")
+    daemon.accept(*[bet(user, 2, ts=noon()) for user in rich],
+                  *[bet(user, 1, ts=noon()) for user in poor])
+    daemon.wait_for(lambda: shadow_of(daemon)["players"] == 81)
+    found = shadow_of(daemon)
+    assert (found["one_player_of"], found["winners"], found["losers"]) == (1, 30, 51), found
+    assert found["reward_tasks_would"] == 30 and found["points_would"] == 30 * 25, found
+    # The probe's first bets may have come before the switch.
+    assert 0 < found["points_got"] - 80 * 10 <= probes and found["reward_tasks_got"] in (80, 81)
+    pool, = found["pools"]
+    assert pool["pool_id"] == "nov_season" and pool["would"] == "90.00", pool
+    assert pool["difference"] == f"{90 - found['reward_tasks_got']:.2f}", pool
+    # Nothing of it is real.
+    assert {task["origin"]["version"] for task in daemon.tasks()} == {"1.0.0"}
+    assert daemon.points(rich[0], "live") == 10 and daemon.points(poor[0], "live") == 10
+    after = daemon.budget()
+    assert float(before["free"]) - float(after["free"]) == 81.0
+    assert "30 would win, 51 would lose" in daemon.ctl("rules", "status", "live").stdout
+
+
+def test_a_failing_shadow_disturbs_nobody(live):
+    upload(live, version("3.0.0", "event.nothing.x + nil"))
+    command(live, "/versions/3.0.0/shadow")
+    live.wait_for(lambda: versions_of(live, USERS[:20])
+                  and state_of(live, "3.0.0")["state"] == "suspended")
+    assert set(versions_of(live, USERS[:40]).values()) == {"1.0.0"}
+    assert state_of(live, "1.0.0")["state"] == "active"
+    assert state_of(live, "1.0.0")["stats"]["errors"] == 0
+
+
+def test_a_shadow_survives_a_restart_and_can_be_activated(live):
+    activate(live, "2.0.0", shadow=True)
+    live.restart()
+    assert state_of(live, "2.0.0")["state"] == "shadow"
+    expect_problem(live.post("/v1/rules/live/versions/1.0.0/shadow"), 409)
+    expect_problem(live.post("/v1/rules/live/versions/2.0.0/activate",
+                             {"shadow": True, "share": 10}), 400, "share")
+    activate(live, "2.0.0")
+    wait_share(live, 100)
