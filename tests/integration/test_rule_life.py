@@ -177,6 +177,26 @@ def test_a_ramp_with_errors_rolls_itself_back(make_daemon):
     wait_share(daemon, 0)
 
 
+@pytest.mark.parametrize("spins, verdict", [(11, "running"), (30, "rolled_back")])
+def test_a_ramp_that_spends_too_much_rolls_itself_back(make_daemon, wallet, spins, verdict):
+    """Three times the money of the version it replaces, per player, at half of the players."""
+    pays = {"guards": rulebook.guards(kyc=0)}
+    daemon = make_daemon(rules={("live", "1.0.0"): version(
+        "1.0.0", "1", milestones=[(1, rulebook.freespins(10))], **pays)})
+    upload(daemon, version("2.0.0", "10", milestones=[(1, rulebook.freespins(spins))], **pays))
+    ramp(daemon, every_ms=86400000, steps=[50, 100], guards={"calls_min": 20})
+    wait_share(daemon, 50)
+    versions_of(daemon, USERS[:200])
+
+    def judged():
+        stats = state_of(daemon, "2.0.0")["stats"]
+        return stats["reward_tasks"] >= 80 and state_of(daemon, "2.0.0")["ramp"]["state"] == verdict
+    daemon.wait_for(judged)
+    found = state_of(daemon, "2.0.0")
+    assert found["state"] == ("canary" if verdict == "running" else "retired"), found
+    assert ("money" in found["ramp"]["why"]) == (verdict != "running"), found
+
+
 def test_bad_ramps_are_refused(live):
     for body in ({"steps": []}, {"steps": [50, 10]}, {"steps": [0]}, {"steps": "10"},
                  {"every_ms": 0}, {"every_ms": 1}, {"guards": {"nonsense": 1}},

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import subprocess
 import threading
 
 import pytest
@@ -159,6 +160,42 @@ def test_a_reload_every_100_ms_under_load(house):
     # Players remember every event's fingerprint: 8 bytes and their share of tables, each.
     assert grown < 24 * 1024 + sum(sent) // 16, f"{grown} KiB over {count} reloads, {sent} events"
     assert house.metric("rewardd_rule_errors_total") == 0
+
+
+def generated_load(daemon, seconds):
+    """The bench's load generator at a moderate rate; it checks every answer. None: not built."""
+    path = rewardd.binary("tests/load")
+    if path is None:
+        pytest.skip("the load generator is not built")
+    words = ["-H", daemon.address[0], "-p", daemon.address[1], "-c", 8, "-b", 20, "-r", 20000,
+             "-u", 5000, "-d", seconds]
+    return subprocess.Popen([str(path), *map(str, words)], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def report_of(load):
+    out, err = load.communicate(timeout=120)
+    report = json.loads(out)
+    assert load.returncode == 0 and report["errors"] == 0 and report["rejected"] == 0, out + err
+    return report
+
+
+def test_reloads_under_the_load_generator(house):
+    """20,000 events a second beside a switch of three rules every 100 ms: nothing goes wrong."""
+    seconds = 20 if rewardd.LONG else 3
+    assert deploy(house, 2).status == 200
+    quiet = report_of(generated_load(house, seconds))
+    load, switches, pace = generated_load(house, seconds), 0, threading.Event()
+    while load.poll() is None:
+        assert deploy(house, 1 + switches % 2).status == 200
+        switches += 1
+        pace.wait(0.1)
+    busy = report_of(load)
+    assert switches >= 5 * seconds and busy["accepted"] > 0.8 * quiet["accepted"], (quiet, busy)
+    assert house.metric("rewardd_rule_errors_total") == 0
+    if rewardd.LONG:  # on a machine that has something else to do, latencies say nothing
+        calm, stirred = quiet["latency_us"]["p99"], busy["latency_us"]["p99"]
+        assert stirred <= 2 * max(calm, 2000), (quiet, busy)
 
 
 POINTS = ("journal.write", "journal.sync", "rules.switch", "checkpoint.commit")

@@ -249,15 +249,20 @@ static void a_player_has_one_version_of_a_rule(void **state)
     rwd_shared_rule_release(other);
 }
 
-/* The bytes the process holds, by the kernel's word. */
+/* The bytes the process holds, by the kernel's word. A sanitizer keeps freed memory back, and looks
+ * for leaks by itself. */
 static size_t resident_size(void)
 {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return 0;
+#else
     size_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     assert_non_null(file);
     assert_int_equal(fscanf(file, "%*u %zu", &pages), 1);
     assert_int_equal(fclose(file), 0);
     return pages * 4096;
+#endif
 }
 
 /* A reload for ever: versions come and go, one stays, and memory is what it was. */
