@@ -590,6 +590,16 @@ static void handle(struct rwd_keeper *keeper, struct rwd_message *message)
     rwd_free(message);
 }
 
+/* What came while a batch of ours was under way, whoever published it. */
+static void handle_waiting(struct rwd_keeper *keeper)
+{
+    while (keeper->waiting != NULL) {
+        struct rwd_message *message = keeper->waiting;
+        keeper->waiting = message->next;
+        handle(keeper, message);
+    }
+}
+
 static void handle_mail(struct rwd_keeper *keeper, struct rwd_message *messages)
 {
     while (messages != NULL) {
@@ -597,11 +607,7 @@ static void handle_mail(struct rwd_keeper *keeper, struct rwd_message *messages)
         messages = message->next;
         handle(keeper, message);
     }
-    while (keeper->waiting != NULL) {
-        struct rwd_message *message = keeper->waiting;
-        keeper->waiting = message->next;
-        handle(keeper, message);
-    }
+    handle_waiting(keeper);
 }
 
 /* ---- the thread ---- */
@@ -626,7 +632,12 @@ void rwd_keeper_run(void *context)
     while (!keeper->stopping) {
         struct pollfd fds[] = {{.fd = rwd_mailbox_fd(keeper->mailbox), .events = POLLIN},
             {.fd = keeper->watch_fd, .events = POLLIN}};
-        int ready = poll(fds, 2, tend_ramps(keeper, changed ? QUIET_MS : RETRY_MS));
+        int patience_ms = tend_ramps(keeper, changed ? QUIET_MS : RETRY_MS);
+        if (keeper->waiting != NULL) {
+            handle_waiting(keeper);
+            continue;
+        }
+        int ready = poll(fds, 2, patience_ms);
         if (ready > 0 && (fds[1].revents & POLLIN) != 0) {
             rwd_rule_folder_changed(keeper->watch_fd, dir);
             changed = true;

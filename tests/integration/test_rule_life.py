@@ -1,6 +1,7 @@
 """The life of a rule version, live: canaries, ramps with guards, shadows, deploys, rollbacks."""
 
 import json
+import time
 
 import pytest
 
@@ -157,6 +158,17 @@ def test_a_ramp_grows_by_itself_and_survives_a_restart(live):
     found = state_of(live, "2.0.0")
     assert found["ramp"]["state"] == "done" and found["actor"] == "ramp"
     assert state_of(live, "1.0.0")["state"] == "retired"
+
+
+def test_questions_are_answered_while_a_ramp_steps(live):
+    """A question that comes during a switch that nobody asked for must not wait for the next one."""
+    ramp(live, steps=list(range(5, 80, 5)), guards={"calls_min": 0, "srm": False})
+    worst, state = 0, "running"
+    while state == "running":
+        begin = time.monotonic()
+        state = state_of(live, "2.0.0")["ramp"]["state"]
+        worst = max(worst, time.monotonic() - begin)
+    assert state == "done" and worst < 10, f"{worst:.1f} s for an answer"
 
 
 def test_a_ramp_with_errors_rolls_itself_back(make_daemon):
