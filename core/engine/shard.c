@@ -49,14 +49,6 @@ struct stamp {
     uint64_t position;
 };
 
-static struct rwd_ruleset_limits ruleset_limits(const struct rwd_config *config)
-{
-    struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
-    limits.sandbox = rwd_engine__sandbox_limits(config);
-    limits.breaker_error_count = (uint32_t)config->sandbox_error_count_max;
-    return limits;
-}
-
 struct rwd_shard {
     struct rwd_shard_options options;
     struct rwd_mailbox *mailbox;
@@ -710,7 +702,7 @@ static void resume_rules(struct rwd_shard *shard)
 
 static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message *message)
 {
-    const struct rwd_ruleset_limits limits = ruleset_limits(shard->options.config);
+    const struct rwd_ruleset_limits limits = rwd_engine__ruleset_limits(shard->options.config);
     struct rwd_ruleset *next = NULL;
     struct rwd_error error;
     publish_rules(shard); /* of versions that leave, too */
