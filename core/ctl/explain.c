@@ -29,6 +29,7 @@ static const char *const verdict_sentences[RWD_RULE_VERDICT_COUNT] = {
     [RWD_RULE_ERROR] = "failed with an error; what it did was dropped",
     [RWD_RULE_SUSPENDED] = "was suspended after too many errors",
     [RWD_RULE_COUNTED] = "counted the event and gives nothing by itself",
+    [RWD_RULE_OTHER_VERSION] = "is for other players: another version of it is this one's",
 };
 
 static const struct {

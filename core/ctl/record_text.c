@@ -421,6 +421,32 @@ static enum rwd_status put_rule(
     return RWD_OK;
 }
 
+/* Whose state is new, and what it is. */
+static enum rwd_status put_new_states(
+    struct rwd_record_text *text, struct rwd_text changes, struct rwd_buffer *out)
+{
+    struct rwd_rulebook_change change;
+    bool first = true;
+    put_name(out, "changes");
+    rwd_buffer_put_char(out, '[');
+    enum rwd_status status = rwd_rulebook_next_change(&changes, &change);
+    while (status == RWD_OK) {
+        rwd_buffer_put_string(out, first ? "{" : ",{");
+        first = false;
+        put_version(text, change.version_no, out);
+        put_text(out, "state", change.state);
+        put_number(out, "share", change.share);
+        if (change.ramp.size > 0) {
+            put_name(out, "ramp");
+            rwd_buffer_put_text(out, change.ramp);
+        }
+        rwd_buffer_put_char(out, '}');
+        status = rwd_rulebook_next_change(&changes, &change);
+    }
+    rwd_buffer_put_char(out, ']');
+    return status == RWD_NOT_FOUND ? RWD_OK : status;
+}
+
 static enum rwd_status put_rulebook(
     struct rwd_record_text *text, const struct rwd_record *record, struct rwd_buffer *out)
 {
@@ -451,9 +477,13 @@ static enum rwd_status put_rulebook(
         }
         rwd_buffer_put_char(out, ']');
     }
-    rwd_buffer_put_string(out, "}}\n");
+    rwd_buffer_put_char(out, '}');
     cJSON_Delete(versions);
-    return RWD_OK;
+    enum rwd_status status = put_new_states(text, row.changes, out);
+    put_text(out, "who", row.actor);
+    put_text(out, "why", row.reason);
+    rwd_buffer_put_string(out, "}\n");
+    return status;
 }
 
 static enum rwd_status put_record(

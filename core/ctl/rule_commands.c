@@ -1,9 +1,10 @@
-/* rules list and activate ask the daemon; rules check and test read files. */
+/* rules list asks the daemon, rules check and test read files; rule_life has what changes them. */
 #include "ctl/rule_commands.h"
+
 #include "ctl/api.h"
-#include "ctl/http.h"
 #include "ctl/options.h"
 #include "ctl/rule_files.h"
+#include "ctl/rule_life.h"
 #include "ctl/table.h"
 
 #include <cjson/cJSON.h>
@@ -12,7 +13,13 @@
 
 static const char usage_all[] =
     "usage: rewardctl rules list\n"
+    "       rewardctl rules status [ID]\n"
+    "       rewardctl rules shadow ID@VERSION\n"
     "       rewardctl rules activate ID@VERSION [--share PERCENT]\n"
+    "       rewardctl rules ramp ID@VERSION --steps 10,50,100 --every 2h\n"
+    "       rewardctl rules rollback ID\n"
+    "       rewardctl rules retire ID@VERSION\n"
+    "       rewardctl rules deploy DIR\n"
     "       rewardctl rules new ID [--template NAME]\n"
     "       rewardctl rules check [DIR|FILE]\n"
     "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
@@ -21,7 +28,8 @@ static const char usage_all[] =
     "       rewardctl rules diff ID@A ID@B\n"
     "       rewardctl rules explain EVENT_ID | --user USER_ID\n"
     "\n"
-    "list, activate and explain ask the running daemon; the others read files. Each has --help.\n";
+    "From new on they read files, explain apart; those before ask the running daemon. Each has "
+    "--help.\n";
 
 static void put_value(struct rwd_ctl_table *table, const struct cJSON *object, const char *name)
 {
@@ -100,77 +108,6 @@ static int list(struct rwd_ctl *ctl, int argc, char **argv)
     return RWD_CTL_OK;
 }
 
-/* What is in force is what the daemon answers, not what it was asked for. */
-static int print_activated(
-    const struct cJSON *version, const char *rule_id, const char *wanted, uint64_t share)
-{
-    struct rwd_buffer state = {0};
-    struct rwd_buffer given = {0};
-    int code = RWD_CTL_OK;
-    rwd_ctl_put_plain(&state, rwd_text_of(rwd_ctl_string(version, "state")));
-    rwd_ctl_value_put(&given, rwd_ctl_member(version, "share"));
-    uint64_t given_share = 0;
-    (void)printf("%s %s is %s for %s %% of players\n", rule_id, wanted, rwd_buffer_c_string(&state),
-        rwd_buffer_c_string(&given));
-    if (!rwd_text_to_u64(rwd_buffer_text(&given), &given_share) || given_share != share) {
-        code = rwd_ctl_fail(RWD_CTL_FAILED,
-            "that is not the share of %u %% that was asked for: this daemon cannot do it",
-            (unsigned)share);
-    }
-    rwd_buffer_finish(&given);
-    rwd_buffer_finish(&state);
-    return code;
-}
-
-static int activate(struct rwd_ctl *ctl, int argc, char **argv)
-{
-    static const char usage[] = "usage: rewardctl rules activate ID@VERSION [--share PERCENT]\n"
-                                "\n"
-                                "Puts a loaded version of a rule in force, for all players or for "
-                                "a share of them; the one\n"
-                                "before it retires. It switches between two batches, and no event "
-                                "is lost or judged twice.\n";
-    struct rwd_ctl_option options[] = {{.name = "share"}};
-    struct rwd_ctl_line line = {.usage = usage,
-        .options = options,
-        .option_count = 1,
-        .word_count_min = 1,
-        .word_count_max = 1};
-    int code = rwd_ctl_options(argc, argv, &line);
-    if (code != RWD_CTL_GO_ON) {
-        return code;
-    }
-    uint64_t share = 100;
-    if (options[0].value != NULL &&
-        (!rwd_text_to_u64(rwd_text_of(options[0].value), &share) || share < 1 || share > 100)) {
-        return rwd_ctl_fail(RWD_CTL_USAGE, "--share %s: from 1 to 100", options[0].value);
-    }
-    char *at = strrchr(line.words[0], '@');
-    if (at == NULL || at == line.words[0] || at[1] == '\0') {
-        return rwd_ctl_fail(
-            RWD_CTL_USAGE, "%s: write it as ID@VERSION, as in points_winmult@2.0.0", line.words[0]);
-    }
-    *at = '\0';
-    struct rwd_buffer path = {0};
-    struct rwd_buffer body = {0};
-    struct cJSON *answer = NULL;
-    rwd_buffer_put_string(&path, "/v1/rules/");
-    rwd_ctl_url_put(&path, line.words[0]);
-    rwd_buffer_put_string(&path, "/versions/");
-    rwd_ctl_url_put(&path, at + 1);
-    rwd_buffer_put_string(&path, "/activate");
-    rwd_buffer_put_format(&body, "{\"share\":%u}", (unsigned)share);
-    code = rwd_ctl_api_call(
-        ctl, rwd_buffer_c_string(&path), rwd_buffer_c_string(&body), &answer, NULL);
-    if (code == RWD_CTL_OK) {
-        code = print_activated(answer, line.words[0], at + 1, share);
-    }
-    rwd_ctl_api_free(answer);
-    rwd_buffer_finish(&path);
-    rwd_buffer_finish(&body);
-    return code;
-}
-
 static int check(struct rwd_ctl *ctl, int argc, char **argv, bool verbose)
 {
     static const char usage[] =
@@ -231,8 +168,17 @@ int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv)
     if (strcmp(what, "list") == 0) {
         return list(ctl, argc - 1, argv + 1);
     }
-    if (strcmp(what, "activate") == 0) {
-        return activate(ctl, argc - 1, argv + 1);
+    static const struct {
+        const char *name;
+        int (*run)(struct rwd_ctl *ctl, int argc, char **argv);
+    } life[] = {{"status", rwd_ctl_rules_status}, {"activate", rwd_ctl_rules_activate},
+        {"shadow", rwd_ctl_rules_shadow}, {"retire", rwd_ctl_rules_retire},
+        {"rollback", rwd_ctl_rules_rollback}, {"ramp", rwd_ctl_rules_ramp},
+        {"deploy", rwd_ctl_rules_deploy}};
+    for (size_t i = 0; i < sizeof life / sizeof life[0]; i++) {
+        if (strcmp(what, life[i].name) == 0) {
+            return life[i].run(ctl, argc - 1, argv + 1);
+        }
     }
     if (strcmp(what, "check") == 0 || strcmp(what, "test") == 0) {
         return check(ctl, argc - 1, argv + 1, strcmp(what, "test") == 0);

@@ -40,11 +40,10 @@ static void apply_points(
     }
 }
 
-static void apply_effect(
-    struct rwd_player *player, const struct rwd_rule_effect *effect, int64_t event_ms)
+void rwd_apply_effect(
+    struct rwd_player_rule *rule, const struct rwd_rule_effect *effect, int64_t event_ms)
 {
     RWD_REQUIRE(effect->points <= POINTS_MAX);
-    struct rwd_player_rule *rule = rwd_player_rule_of(player, effect->rule_no);
     for (size_t i = 0; i < effect->update_count; i++) {
         rwd_aggregate_apply(rule, &effect->updates[i], event_ms);
     }
@@ -129,7 +128,8 @@ void rwd_apply(struct rwd_player *player, const struct rwd_decision *decision, u
         player->profile = *decision->profile;
     }
     for (size_t i = 0; i < decision->effect_count; i++) {
-        apply_effect(player, &decision->effects[i], decision->event_ms);
+        rwd_apply_effect(rwd_player_rule_of(player, decision->effects[i].rule_no),
+            &decision->effects[i], decision->event_ms);
     }
     for (size_t i = 0; i < decision->task_count; i++) {
         const struct rwd_task *task = &decision->tasks[i];

@@ -15,4 +15,8 @@
 void rwd_apply(struct rwd_player *player, const struct rwd_decision *decision, uint64_t sequence,
     struct rwd_pools *pools, bool replaying);
 
+/* One effect on one player's counters of that rule: for what is tried and never kept. */
+void rwd_apply_effect(
+    struct rwd_player_rule *rule, const struct rwd_rule_effect *effect, int64_t event_ms);
+
 #endif

@@ -15,8 +15,9 @@ struct making {
     const struct rwd_event *event;
     const struct rwd_player *player;
     const struct rwd_profile *profile;
+    const struct rwd_player_rule *own; /* a shadow's; NULL: the player's own */
     struct rwd_arena *arena;
-    uint64_t seed; /* from the event id alone: the same on every installation */
+    uint64_t seed;
     struct rwd_decision *decision;
     uint8_t *verdicts;
     size_t effect_capacity;
@@ -39,13 +40,19 @@ static void *room(struct rwd_arena *arena, void *items, size_t count, size_t *ca
     return moved;
 }
 
+static const struct rwd_player_rule *counters_of(const struct making *making, uint32_t rule_no)
+{
+    return making->own != NULL && making->own->rule_no == rule_no
+               ? making->own
+               : rwd_player_rule_find(making->player, rule_no);
+}
+
 static uint64_t points_of_rule(void *context, struct rwd_text rule_id)
 {
     const struct making *making = context;
     const struct rwd_rule *rule =
         rwd_rulebook_find(rwd_ruleset_rulebook(making->facts->ruleset), rule_id);
-    const struct rwd_player_rule *known =
-        rule != NULL ? rwd_player_rule_find(making->player, rule->rule_no) : NULL;
+    const struct rwd_player_rule *known = rule != NULL ? counters_of(making, rule->rule_no) : NULL;
     return known != NULL ? known->total : 0;
 }
 
@@ -242,6 +249,10 @@ static enum rwd_status decide_rule(
     const struct rwd_rule *rule = entry->rule;
     struct rwd_ruleset *ruleset = making->facts->ruleset;
     const struct rwd_event *event = making->event;
+    if (!rwd_rulebook_takes(entry, event->user_id)) {
+        *verdict = RWD_RULE_OTHER_VERSION;
+        return RWD_OK;
+    }
     if (!rwd_where_holds(rule, event, making->profile, verdict)) {
         return RWD_OK;
     }
@@ -249,7 +260,7 @@ static enum rwd_status decide_rule(
         *verdict = RWD_RULE_SUSPENDED;
         return RWD_OK;
     }
-    const struct rwd_player_rule *known = rwd_player_rule_find(making->player, rule->rule_no);
+    const struct rwd_player_rule *known = counters_of(making, rule->rule_no);
     struct rwd_rule_effect effect = {.rule_no = rule->rule_no,
         .version_no = rule->version_no,
         .counted =
@@ -279,8 +290,15 @@ static enum rwd_status decide_rule(
     error.text[0] = '\0'; /* not all 512 bytes: that was 4 % of deciding with 200 rules */
     struct rwd_reward reward = {0};
     bool granted = false;
+    bool measured =
+        making->facts->cost_clock_ns != NULL && rwd_ruleset_wants_cost(ruleset, entry->index);
+    int64_t begin_ns = measured ? making->facts->cost_clock_ns(making->facts->context) : 0;
     enum rwd_status status = call_rule(rule, rwd_ruleset_sandbox(ruleset, entry->index), &call,
         &effect, &granted, &reward, verdict, &error);
+    if (measured) {
+        rwd_ruleset_note_cost(ruleset, entry->index,
+            (uint64_t)(making->facts->cost_clock_ns(making->facts->context) - begin_ns));
+    }
     bool suspended = rwd_ruleset_note(ruleset, entry->index, status != RWD_OK);
     if (status != RWD_OK) {
         *verdict = RWD_RULE_ERROR;
@@ -363,6 +381,32 @@ static enum rwd_status decide_rules(struct making *making)
     return RWD_OK;
 }
 
+/* From the event id alone: the same on every installation. */
+static uint64_t seed_of(const struct rwd_event *event)
+{
+    static const uint8_t no_key[RWD_SIPHASH_KEY_SIZE] = {0};
+    return rwd_siphash(no_key, event->event_id.data, event->event_id.size);
+}
+
+enum rwd_status rwd_decide_shadow(const struct rwd_decide_facts *facts,
+    const struct rwd_rulebook_entry *shadow, const struct rwd_event *event,
+    const struct rwd_player *player, const struct rwd_profile *profile,
+    const struct rwd_player_rule *own, struct rwd_arena *arena, struct rwd_decision *decision,
+    enum rwd_rule_verdict *verdict)
+{
+    *decision = (struct rwd_decision){
+        .has_event = true, .event_ms = event->time_ms, .now_ms = facts->now_ms};
+    struct making making = {.facts = facts,
+        .event = event,
+        .player = player,
+        .profile = profile,
+        .own = own,
+        .arena = arena,
+        .seed = seed_of(event),
+        .decision = decision};
+    return decide_rule(&making, shadow, verdict);
+}
+
 enum rwd_status rwd_decide(const struct rwd_decide_facts *facts, const struct rwd_event *event,
     const struct rwd_player *player, struct rwd_arena *arena, struct rwd_decision *decision,
     struct rwd_problem *problem)
@@ -377,7 +421,6 @@ enum rwd_status rwd_decide(const struct rwd_decide_facts *facts, const struct rw
             (long long)(behind_ms / HOUR_MS), RWD_DEDUPE_WINDOW_HOURS);
         return RWD_INVALID;
     }
-    static const uint8_t no_key[RWD_SIPHASH_KEY_SIZE] = {0};
     *decision = (struct rwd_decision){
         .has_event = true,
         .late = behind_ms > facts->gates->reorder_window_ms,
@@ -390,7 +433,7 @@ enum rwd_status rwd_decide(const struct rwd_decide_facts *facts, const struct rw
         .player = player,
         .profile = rwd_profile_after(event, player, arena),
         .arena = arena,
-        .seed = rwd_siphash(no_key, event->event_id.data, event->event_id.size),
+        .seed = seed_of(event),
         .decision = decision};
     if (making.profile == NULL) {
         return RWD_LIMIT;

@@ -17,7 +17,7 @@ const char *rwd_rule_verdict_name(enum rwd_rule_verdict verdict)
     static const char *const names[RWD_RULE_VERDICT_COUNT] = {"fired", "not_active", "where.geo",
         "where.platform", "where.payer", "where.segment", "where.currency", "where.weekday",
         "where.hour", "when_false", "score_zero", "capped", "grant_nil", "error", "suspended",
-        "counted"};
+        "counted", "other_version"};
     return (unsigned)verdict < RWD_RULE_VERDICT_COUNT ? names[verdict] : "unknown";
 }
 

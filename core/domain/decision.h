@@ -30,9 +30,10 @@ enum rwd_rule_verdict {
     RWD_RULE_GRANT_NIL,
     RWD_RULE_ERROR,
     RWD_RULE_SUSPENDED,
-    RWD_RULE_COUNTED, /* no points and no grant of its own: aggregates or state only */
+    RWD_RULE_COUNTED,       /* no points and no grant of its own: aggregates or state only */
+    RWD_RULE_OTHER_VERSION, /* another version of the rule is this player's; not asked */
 };
-enum { RWD_RULE_VERDICT_COUNT = RWD_RULE_COUNTED + 1 };
+enum { RWD_RULE_VERDICT_COUNT = RWD_RULE_OTHER_VERSION + 1 };
 /* "where.geo"; never NULL. */
 const char *rwd_rule_verdict_name(enum rwd_rule_verdict verdict);
 

@@ -19,7 +19,7 @@ struct rwd_player *rwd_player_create(struct rwd_text user_id, uint64_t fingerpri
     return player;
 }
 
-static void finish_rule(struct rwd_player_rule *rule)
+void rwd_player_rule_finish(struct rwd_player_rule *rule)
 {
     rwd_free(rule->minutes.points);
     rwd_free(rule->hours.points);
@@ -33,13 +33,45 @@ static void finish_rule(struct rwd_player_rule *rule)
     rwd_free(rule->state);
 }
 
+static void *copy_of(const void *items, size_t count, size_t size)
+{
+    void *copy = NULL;
+    if (count > 0) {
+        copy = rwd_new(count * size);
+        memcpy(copy, items, count * size);
+    }
+    return copy;
+}
+
+static void copy_series(struct rwd_series *series)
+{
+    series->points = copy_of(series->points, series->count, sizeof series->points[0]);
+    series->capacity = series->count;
+}
+
+void rwd_player_rule_copy(const struct rwd_player_rule *from, struct rwd_player_rule *to)
+{
+    *to = *from;
+    to->unsaved_days = (struct rwd_series){0};
+    copy_series(&to->minutes);
+    copy_series(&to->hours);
+    copy_series(&to->days);
+    to->fired = copy_of(from->fired, from->fired_count, sizeof from->fired[0]);
+    to->fired_capacity = from->fired_count;
+    to->aggregates = copy_of(from->aggregates, from->aggregate_count, sizeof from->aggregates[0]);
+    for (uint32_t i = 0; i < to->aggregate_count; i++) {
+        copy_series(&to->aggregates[i].series);
+    }
+    to->state = copy_of(from->state, from->state_size, 1);
+}
+
 void rwd_player_destroy(struct rwd_player *player)
 {
     if (player == NULL) {
         return;
     }
     for (uint32_t i = 0; i < player->rule_count; i++) {
-        finish_rule(&player->rules[i]);
+        rwd_player_rule_finish(&player->rules[i]);
     }
     rwd_free(player->rules);
     rwd_free(player->tasks);

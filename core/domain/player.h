@@ -144,6 +144,9 @@ const struct rwd_player_rule *rwd_player_rule_find(
 struct rwd_player_rule *rwd_player_rule_of(struct rwd_player *player, uint32_t rule_no);
 struct rwd_task *rwd_player_task_find(const struct rwd_player *player, struct rwd_task_id id);
 bool rwd_player_rule_fired(const struct rwd_player_rule *rule, uint64_t at);
+/* A copy that owns all below it, but for what waits for the store; to is overwritten. */
+void rwd_player_rule_copy(const struct rwd_player_rule *from, struct rwd_player_rule *to);
+void rwd_player_rule_finish(struct rwd_player_rule *rule);
 
 /* Series. get: 0 where nothing is there; *lost tells where the bucket may have been dropped. */
 int64_t rwd_series_get(const struct rwd_series *series, uint32_t bucket, bool *lost);

@@ -1,4 +1,5 @@
-/* Rules: every question and command goes to the keeper, who owns them. */
+/* Rules: every question and command goes to the keeper, who owns them. Their life: api_rule_life.
+ */
 #include "base/check.h"
 #include "edge/api_call.h"
 #include "transport/http_reader.h"
@@ -67,54 +68,4 @@ void rwd_api__upload_rule(struct rwd_api__call *call)
     inquiry->reason = rwd_api__keep(inquiry, call->reason);
     call->answer_status = 201;
     rwd_api__ask(call, inquiry, rwd_api__answer_inquiry);
-}
-
-/* A whole number of per cent; what is not there is all. */
-static bool read_share(struct rwd_api__call *call, const struct rwd_json *json, uint32_t *share)
-{
-    const struct rwd_json_node *node = rwd_json_member(json, &json->nodes[0], RWD_TEXT("share"));
-    int64_t value = 100;
-    if (node != NULL && (node->type != RWD_JSON_NUMBER || !rwd_json_integer(node, &value) ||
-                            value < 1 || value > 100)) {
-        rwd_api__answer_problem(call, 400,
-            "/share must be a whole number from 1 to 100, the per cent of players who get the "
-            "version");
-        return false;
-    }
-    *share = (uint32_t)value;
-    return true;
-}
-
-static void change_rule(struct rwd_api__call *call, enum rwd_inquiry_kind kind, bool has_share)
-{
-    static const char *const with_share[] = {"share", "reason", NULL};
-    struct rwd_json json;
-    uint32_t share = 100;
-    if (!rwd_api__can_write(call) ||
-        !rwd_api__read_object(call, has_share ? with_share : with_share + 1, &json) ||
-        !rwd_api__read_text(call, &json, "reason", RWD_API_REASON_SIZE_MAX, &call->reason) ||
-        (has_share && !read_share(call, &json, &share))) {
-        return;
-    }
-    struct rwd_inquiry *inquiry = rwd_api__inquiry(call, kind);
-    inquiry->id = rwd_api__keep(inquiry, call->parameters[0]);
-    inquiry->version = rwd_api__keep(inquiry, call->parameters[1]);
-    inquiry->reason = rwd_api__keep(inquiry, call->reason);
-    inquiry->share = share;
-    rwd_api__ask(call, inquiry, rwd_api__answer_inquiry);
-}
-
-void rwd_api__activate_rule(struct rwd_api__call *call)
-{
-    change_rule(call, RWD_INQUIRY_RULE_ACTIVATE, true);
-}
-
-void rwd_api__retire_rule(struct rwd_api__call *call)
-{
-    change_rule(call, RWD_INQUIRY_RULE_RETIRE, false);
-}
-
-void rwd_api__rollback_rule(struct rwd_api__call *call)
-{
-    change_rule(call, RWD_INQUIRY_RULE_ROLLBACK, false);
 }

@@ -345,8 +345,9 @@ void rwd_checkpoint_add_rule_version(
     added->state = keep(message, row->state);
     added->source = keep(message, row->source);
     added->source_name = keep(message, row->source_name);
-    added->actor = (struct rwd_text){0};
-    added->reason = (struct rwd_text){0};
+    added->actor = keep(message, row->actor);
+    added->reason = keep(message, row->reason);
+    added->ramp = keep(message, row->ramp);
 }
 
 void rwd_checkpoint_add_rulebook(
@@ -360,6 +361,12 @@ void rwd_checkpoint_add_rulebook(
     }
     rows[count] = *row;
     rows[count].versions = keep(message, row->versions);
+    /* The journal's alone. */
+    rows[count].actor = (struct rwd_text){0};
+    rows[count].reason = (struct rwd_text){0};
+    rows[count].changes = (struct rwd_text){0};
+    rows[count].changed = NULL;
+    rows[count].changed_count = 0;
     message->rows.rulebooks = rows;
     message->rows.rulebook_count = count + 1;
     message->size += sizeof *rows;

@@ -7,18 +7,25 @@
 
 enum { BLOCK_SIZE = 1024 };
 
-/* A list that only grows at its head: readers follow next, which never changes. */
-struct rulebook {
-    const struct rulebook *next;
-    uint32_t rulebook_no;
+/* What rulebooks ask. A list that only grows at its head: readers follow next, which never changes,
+ * and what they were handed stays. */
+struct asked {
+    const struct asked *next;
     struct rwd_text versions;
+};
+
+/* A rulebook's place is its number modulo their count. no is 0 while the place changes hands. */
+struct place {
+    _Atomic uint32_t rulebook_no;
+    _Atomic(const struct asked *) asked;
 };
 
 struct rwd_directory {
     struct rwd_directory_entry *blocks[RWD_DIRECTORY_VERSION_COUNT_MAX / BLOCK_SIZE];
     _Atomic uint32_t count;
     uint32_t first_version_of[RWD_DIRECTORY_VERSION_COUNT_MAX]; /* by rule_no - 1 */
-    _Atomic(const struct rulebook *) rulebooks;
+    struct place places[RWD_DIRECTORY_RULEBOOK_COUNT_MAX];
+    const struct asked *asked; /* the adding thread's */
 };
 
 struct rwd_directory *rwd_directory_create(void)
@@ -32,12 +39,11 @@ void rwd_directory_destroy(struct rwd_directory *directory)
         for (size_t i = 0; i < RWD_DIRECTORY_VERSION_COUNT_MAX / BLOCK_SIZE; i++) {
             rwd_free(directory->blocks[i]);
         }
-        const struct rulebook *rulebook = atomic_load(&directory->rulebooks);
-        while (rulebook != NULL) {
-            const struct rulebook *next = rulebook->next;
-            rwd_free((void *)(uintptr_t)rulebook->versions.data);
-            rwd_free((void *)(uintptr_t)rulebook);
-            rulebook = next;
+        while (directory->asked != NULL) {
+            const struct asked *next = directory->asked->next;
+            rwd_free((void *)(uintptr_t)directory->asked->versions.data);
+            rwd_free((void *)(uintptr_t)directory->asked);
+            directory->asked = next;
         }
         rwd_free(directory);
     }
@@ -101,22 +107,38 @@ const struct rwd_directory_entry *rwd_directory_rule(
     return rwd_directory_version(directory, directory->first_version_of[rule_no - 1]);
 }
 
+static const struct asked *ask(struct rwd_directory *directory, struct rwd_text versions)
+{
+    for (const struct asked *at = directory->asked; at != NULL; at = at->next) {
+        if (rwd_text_equal(at->versions, versions)) {
+            return at;
+        }
+    }
+    struct asked *added = rwd_new(sizeof *added);
+    added->next = directory->asked;
+    added->versions =
+        (struct rwd_text){.data = rwd_copy(versions.data, versions.size), .size = versions.size};
+    directory->asked = added;
+    return added;
+}
+
 void rwd_directory_add_rulebook(
     struct rwd_directory *directory, uint32_t rulebook_no, struct rwd_text versions)
 {
-    struct rulebook *added = rwd_new(sizeof *added);
-    added->next = atomic_load(&directory->rulebooks);
-    added->rulebook_no = rulebook_no;
-    added->versions =
-        (struct rwd_text){.data = rwd_copy(versions.data, versions.size), .size = versions.size};
-    atomic_store_explicit(&directory->rulebooks, added, memory_order_release);
+    struct place *place = &directory->places[rulebook_no % RWD_DIRECTORY_RULEBOOK_COUNT_MAX];
+    const struct asked *asked = ask(directory, versions);
+    atomic_store(&place->rulebook_no, 0);
+    atomic_store(&place->asked, asked);
+    atomic_store(&place->rulebook_no, rulebook_no);
 }
 
 struct rwd_text rwd_directory_rulebook(const struct rwd_directory *directory, uint32_t rulebook_no)
 {
-    const struct rulebook *at = atomic_load_explicit(&directory->rulebooks, memory_order_acquire);
-    while (at != NULL && at->rulebook_no != rulebook_no) {
-        at = at->next;
+    const struct place *place = &directory->places[rulebook_no % RWD_DIRECTORY_RULEBOOK_COUNT_MAX];
+    if (rulebook_no == 0 || atomic_load(&place->rulebook_no) != rulebook_no) {
+        return (struct rwd_text){0};
     }
-    return at != NULL ? at->versions : (struct rwd_text){0};
+    const struct asked *asked = atomic_load(&place->asked);
+    /* Numbers never come again: the same one before and after is the text's own. */
+    return atomic_load(&place->rulebook_no) == rulebook_no ? asked->versions : (struct rwd_text){0};
 }

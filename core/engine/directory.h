@@ -11,7 +11,12 @@
 
 #include "domain/rule.h"
 
-enum { RWD_DIRECTORY_VERSION_COUNT_MAX = 1 << 16 };
+enum {
+    RWD_DIRECTORY_VERSION_COUNT_MAX = 1 << 16,
+    /* Those that no checkpoint may have stored yet; a checkpoint takes a second at the worst, a
+     * switch some milliseconds at the least. */
+    RWD_DIRECTORY_RULEBOOK_COUNT_MAX = 4096,
+};
 
 struct rwd_directory_entry {
     uint32_t rule_no;
@@ -41,10 +46,12 @@ const struct rwd_directory_entry *rwd_directory_rule(
     const struct rwd_directory *directory, uint32_t rule_no);
 
 /* The versions asked for one event name under a rulebook, in order: what verdict bytes speak of.
- * versions is the JSON of rwd_rulebook_row; copied. */
+ * versions is the JSON of rwd_rulebook_row; copied, once for all rulebooks that ask the same, so
+ * that switching to and fro for ever takes no more memory. The newest
+ * RWD_DIRECTORY_RULEBOOK_COUNT_MAX are known. */
 void rwd_directory_add_rulebook(
     struct rwd_directory *directory, uint32_t rulebook_no, struct rwd_text versions);
-/* data NULL: not made by this process; the store has it. */
+/* data NULL: older, or not made by this process; the store has it. */
 struct rwd_text rwd_directory_rulebook(const struct rwd_directory *directory, uint32_t rulebook_no);
 
 #endif

@@ -45,6 +45,7 @@ struct rwd_engine {
     uint32_t shard_count;
     struct rwd_shard *shards[SHARD_COUNT_MAX];
     struct rwd_mailbox *shard_mailboxes[SHARD_COUNT_MAX];
+    const struct rwd_rule_counters *rule_counters[SHARD_COUNT_MAX];
     struct rwd_thread shard_threads[SHARD_COUNT_MAX];
     struct rwd_thread journal_thread;
     struct rwd_thread tender_thread;
@@ -156,6 +157,7 @@ static enum rwd_status make_shards(
             return status;
         }
         engine->shard_mailboxes[i] = rwd_shard_mailbox(engine->shards[i]);
+        engine->rule_counters[i] = rwd_shard_rule_counters(engine->shards[i]);
     }
     return RWD_OK;
 }
@@ -252,6 +254,7 @@ enum rwd_status rwd_engine_create(const struct rwd_config *config, struct rwd_cl
         .clock = clock,
         .directory = made->directory,
         .shards = made->shard_mailboxes,
+        .rule_counters = made->rule_counters,
         .shard_count = made->shard_count,
         .ready = &made->ready};
     made->keeper = rwd_keeper_create(&keeper);
@@ -512,25 +515,6 @@ size_t rwd_engine_queue_depth(struct rwd_engine *engine, size_t index, char name
     return rwd_mailbox_depth(others[index].mailbox);
 }
 
-struct rule_sums {
-    uint64_t calls;
-    uint64_t errors;
-    uint64_t suspended;
-};
-
-static struct rule_sums sum_rule(const struct rwd_engine *engine, uint32_t version_no)
-{
-    struct rule_sums sums = {0};
-    for (uint32_t i = 0; i < engine->shard_count; i++) {
-        const struct rwd_rule_counters *counters =
-            &rwd_shard_rule_counters(engine->shards[i])[version_no];
-        sums.calls += rwd_counted(&counters->calls);
-        sums.errors += rwd_counted(&counters->errors);
-        sums.suspended += atomic_load_explicit(&counters->suspended, memory_order_relaxed);
-    }
-    return sums;
-}
-
 void rwd_engine_put_rule_metrics(struct rwd_engine *engine, struct rwd_buffer *out)
 {
     static const char *const families[][2] = {
@@ -544,7 +528,8 @@ void rwd_engine_put_rule_metrics(struct rwd_engine *engine, struct rwd_buffer *o
         for (uint32_t no = 1;
              no <= rwd_directory_count(engine->directory) && no < RWD_RULE_COUNTER_COUNT; no++) {
             const struct rwd_directory_entry *entry = rwd_directory_version(engine->directory, no);
-            struct rule_sums sums = sum_rule(engine, no);
+            struct rwd_rule_sums sums =
+                rwd_rule_stats_sum(engine->rule_counters, engine->shard_count, no);
             rwd_buffer_put_format(out, "%s{rule=\"%s\",version=\"%s\"} %" PRIu64 "\n",
                 families[family][0], entry->rule_id, entry->version,
                 family == 0   ? sums.calls
@@ -565,7 +550,8 @@ void rwd_engine_put_rule_health(
         if (rule_id.size > 0 && !rwd_text_is(rule_id, entry->rule_id)) {
             continue;
         }
-        struct rule_sums sums = sum_rule(engine, no);
+        struct rwd_rule_sums sums =
+            rwd_rule_stats_sum(engine->rule_counters, engine->shard_count, no);
         rwd_buffer_put_format(out,
             "%s{\"rule_id\":\"%s\",\"version\":\"%s\",\"calls\":%" PRIu64 ",\"errors\":%" PRIu64
             ",\"suspended\":%s}",

@@ -30,3 +30,15 @@ struct rwd_text rwd_inquiry_text(struct rwd_inquiry *inquiry, struct rwd_text te
     RWD_REQUIRE(copy != NULL);
     return (struct rwd_text){.data = copy, .size = text.size};
 }
+
+struct rwd_inquiry_file *rwd_inquiry_files(
+    struct rwd_inquiry *inquiry, const struct rwd_inquiry_file *files, size_t count)
+{
+    struct rwd_inquiry_file *copies = rwd_arena_alloc(&inquiry->arena, count * sizeof copies[0]);
+    RWD_REQUIRE(copies != NULL);
+    for (size_t i = 0; i < count; i++) {
+        copies[i].name = rwd_inquiry_text(inquiry, files[i].name);
+        copies[i].source = rwd_inquiry_text(inquiry, files[i].source);
+    }
+    return copies;
+}

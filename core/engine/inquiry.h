@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "domain/task.h"
+#include "engine/ramp.h"
 #include "runtime/mailbox.h"
 #include "store/store.h"
 
@@ -32,6 +33,15 @@ enum rwd_inquiry_kind {
     RWD_INQUIRY_RULE_ACTIVATE, /* id, version, share */
     RWD_INQUIRY_RULE_RETIRE,   /* id, version */
     RWD_INQUIRY_RULE_ROLLBACK, /* id */
+    RWD_INQUIRY_RULE_SHADOW,   /* id, version */
+    RWD_INQUIRY_RULE_RAMP,     /* id, version, ramp */
+    RWD_INQUIRY_RULE_DEPLOY,   /* files -> all versions of them, in force */
+};
+
+/* A rule's file, or its test's, as a deploy sends it: "points/1.0.0.lua". */
+struct rwd_inquiry_file {
+    struct rwd_text name;
+    struct rwd_text source;
 };
 
 struct rwd_inquiry {
@@ -47,8 +57,11 @@ struct rwd_inquiry {
     struct rwd_text version;
     struct rwd_text body;
     struct rwd_text actor;
-    struct rwd_text reason; /* RULE_*: why, in words; may be empty */
-    uint32_t share;         /* RULE_ACTIVATE: per cent of the players, 1..100 */
+    struct rwd_text reason;         /* RULE_*: why, in words; may be empty */
+    uint32_t share;                 /* RULE_ACTIVATE: per cent of the players, 1..100 */
+    struct rwd_ramp ramp;           /* RULE_RAMP: the plan */
+    struct rwd_inquiry_file *files; /* RULE_DEPLOY: in the arena */
+    size_t file_count;
     /* The query thread's: which end of the journal the answer must know of, and until when it
      * waits. */
     uint64_t wanted_end;
@@ -65,7 +78,9 @@ struct rwd_inquiry {
 
 struct rwd_inquiry *rwd_inquiry_create(enum rwd_inquiry_kind kind, void *origin);
 void rwd_inquiry_destroy(struct rwd_inquiry *inquiry);
-/* A copy that lives as long as the inquiry. */
+/* Copies that live as long as the inquiry. */
+struct rwd_inquiry_file *rwd_inquiry_files(
+    struct rwd_inquiry *inquiry, const struct rwd_inquiry_file *files, size_t count);
 struct rwd_text rwd_inquiry_text(struct rwd_inquiry *inquiry, struct rwd_text text);
 
 #endif

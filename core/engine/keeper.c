@@ -1,10 +1,14 @@
 #include "engine/keeper.h"
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/keeper_answers.h"
+#include "engine/keeper_deploy.h"
 #include "engine/keeper_intake.h"
+#include "engine/keeper_life.h"
+#include "engine/keeper_ramps.h"
 #include "engine/shard.h"
 #include "engine/shard_inputs.h"
 #include "runtime/thread.h"
@@ -21,6 +25,8 @@ enum {
     QUIET_MS = 50,
     /* Files that failed for want of a budget are tried again this often. */
     RETRY_MS = 1000,
+    /* Ramps are looked at this often: a guard is as fast as this. */
+    RAMP_LOOK_MS = 50,
 };
 
 struct rwd_keeper {
@@ -28,13 +34,13 @@ struct rwd_keeper {
     struct rwd_mailbox *mailbox;
     struct rwd_message *waiting; /* came while a batch of ours was under way */
     struct rwd_keeper_versions versions;
-    struct rwd_text actor; /* who brings about what is published next, and why: for the journal */
-    struct rwd_text reason;
+    struct rwd_keeper_cause cause; /* of what is published next: for the journal */
     uint32_t rulebook_no;
     struct rwd_keeper_error *errors; /* of the last look at the folder */
     size_t error_count;
     size_t error_capacity;
     uint32_t pools_seen;
+    int64_t ramps_due_ns; /* when they are looked at next */
     int watch_fd;
     bool stopping;
 };
@@ -113,6 +119,18 @@ void rwd_keeper_restore_rulebook(struct rwd_keeper *keeper, const struct rwd_rul
     rwd_directory_add_rulebook(keeper->options.directory, row->rulebook_no, row->versions);
 }
 
+enum rwd_status rwd_keeper_restore_change(struct rwd_keeper *keeper,
+    const struct rwd_rulebook_change *change, const struct rwd_rulebook_row *row,
+    struct rwd_buffer *ramp, struct rwd_rule_version_row *version, struct rwd_error *error)
+{
+    enum rwd_status status =
+        rwd_keeper_version_restore_change(&keeper->versions, change, row, error);
+    if (status == RWD_OK) {
+        rwd_keeper_version_row(&keeper->versions.all[change->version_no - 1], ramp, version);
+    }
+    return status;
+}
+
 /* ---- batches ---- */
 
 /* Walks the batch through shard 0 and the journal, and waits for it; other mail is kept for later.
@@ -153,17 +171,18 @@ static enum rwd_status load_version(
 
 static struct rwd_rulebook *make_rulebook(struct rwd_keeper *keeper, uint32_t rulebook_no)
 {
-    struct rwd_shared_rule **rules =
-        rwd_new((keeper->versions.count + 1) * sizeof(struct rwd_shared_rule *));
+    struct rwd_rulebook_seat *seats =
+        rwd_new((keeper->versions.count + 1) * sizeof(struct rwd_rulebook_seat));
     size_t count = 0;
     for (size_t i = 0; i < keeper->versions.count; i++) {
-        struct rwd_keeper_version *version = &keeper->versions.all[i];
-        if (rwd_keeper_in_force(version->state) && version->shared != NULL) {
-            rules[count++] = version->shared;
+        const struct rwd_keeper_version *version = &keeper->versions.all[i];
+        if (rwd_keeper_in_force(version) && version->shared != NULL) {
+            seats[count++] = (struct rwd_rulebook_seat){
+                .rule = version->shared, .role = rwd_keeper_role(version), .share = version->share};
         }
     }
-    struct rwd_rulebook *rulebook = rwd_rulebook_create(rulebook_no, rules, count);
-    rwd_free(rules);
+    struct rwd_rulebook *rulebook = rwd_rulebook_create_seated(rulebook_no, seats, count);
+    rwd_free(seats);
     return rulebook;
 }
 
@@ -211,8 +230,7 @@ static bool load_in_force(struct rwd_keeper *keeper)
     for (size_t i = 0; i < keeper->versions.count; i++) {
         struct rwd_keeper_version *version = &keeper->versions.all[i];
         struct rwd_error error;
-        if (rwd_keeper_in_force(version->state) &&
-            load_version(keeper, version, &error) != RWD_OK) {
+        if (rwd_keeper_in_force(version) && load_version(keeper, version, &error) != RWD_OK) {
             remember_error(keeper, version->source_name, error.text);
             all = false;
         }
@@ -220,39 +238,87 @@ static bool load_in_force(struct rwd_keeper *keeper)
     return all;
 }
 
-/* Journals the versions that have changed and the rulebook that follows, then switches all shards.
- */
+/* What one switch writes: texts and rows that live until it is durable. */
+struct writing {
+    struct rwd_batch *batch;
+    struct rwd_rule_version_row *drafts;
+    struct rwd_rule_version_row *changed;
+    size_t changed_count;
+    struct rwd_buffer *ramps; /* one for each changed version */
+    struct rwd_buffer versions;
+    struct rwd_buffer changes;
+    struct rwd_rulebook_row row;
+};
+
+/* Versions the journal does not know yet go before the switch, as the drafts they were. */
+static void write_versions(struct rwd_keeper *keeper, struct writing *writing)
+{
+    size_t count = keeper->versions.count;
+    size_t draft_count = 0;
+    struct rwd_buffer none = {0};
+    writing->batch = rwd_batch_create(count + 1);
+    writing->drafts = rwd_new((count + 1) * sizeof writing->drafts[0]);
+    writing->changed = rwd_new((count + 1) * sizeof writing->changed[0]);
+    writing->ramps = rwd_new((count + 1) * sizeof writing->ramps[0]);
+    for (size_t i = 0; i < count; i++) {
+        struct rwd_keeper_version *version = &keeper->versions.all[i];
+        if (!version->registered) {
+            struct rwd_rule_version_row *draft = &writing->drafts[draft_count++];
+            rwd_keeper_version_row(version, &none, draft);
+            draft->state = rwd_text_of(rwd_keeper_state_name(RWD_KEEPER_DRAFT));
+            draft->share = 0;
+            draft->active_ms = 0;
+            draft->since_ms = version->registered_ms;
+            draft->ramp = (struct rwd_text){0};
+            draft->actor = keeper->cause.actor;
+            draft->reason = keeper->cause.reason;
+            rwd_batch_add(writing->batch, RWD_INPUT_RULE_VERSION)->rule_version = draft;
+            version->registered = true;
+        }
+        if (version->changed) {
+            size_t at = writing->changed_count++;
+            rwd_keeper_version_row(version, &writing->ramps[at], &writing->changed[at]);
+            rwd_rulebook_put_change(&writing->changed[at], &writing->changes);
+            version->changed = false;
+        }
+    }
+    rwd_buffer_finish(&none);
+}
+
+/* Journals what is new of the versions and the rulebook that follows, then switches all shards. */
 static void publish(struct rwd_keeper *keeper)
 {
     uint32_t rulebook_no = keeper->rulebook_no + 1;
+    struct writing writing = {0};
     (void)load_in_force(keeper);
     struct rwd_rulebook *rulebook = make_rulebook(keeper, rulebook_no);
-    struct rwd_buffer versions = {0};
-    put_versions(rulebook, &versions);
-    struct rwd_batch *batch = rwd_batch_create(keeper->versions.count + 1);
-    struct rwd_rule_version_row *rows =
-        rwd_new((keeper->versions.count + 1) * sizeof(struct rwd_rule_version_row));
-    for (size_t i = 0; i < keeper->versions.count; i++) {
-        if (keeper->versions.all[i].changed) {
-            keeper->versions.all[i].changed = false;
-            rwd_keeper_version_row(&keeper->versions.all[i], &rows[i]);
-            rows[i].actor = keeper->actor;
-            rows[i].reason = keeper->reason;
-            rwd_batch_add(batch, RWD_INPUT_RULE_VERSION)->rule_version = &rows[i];
-        }
-    }
-    const struct rwd_rulebook_row row = {.rulebook_no = rulebook_no,
-        .versions = rwd_buffer_text(&versions),
-        .since_ms = now_ms(keeper)};
-    rwd_batch_add(batch, RWD_INPUT_RULEBOOK)->rulebook = &row;
-    submit_and_wait(keeper, batch);
+    put_versions(rulebook, &writing.versions);
+    write_versions(keeper, &writing);
+    writing.row = (struct rwd_rulebook_row){.rulebook_no = rulebook_no,
+        .versions = rwd_buffer_text(&writing.versions),
+        .since_ms = now_ms(keeper),
+        .actor = keeper->cause.actor,
+        .reason = keeper->cause.reason,
+        .changes = rwd_buffer_text(&writing.changes),
+        .changed = writing.changed,
+        .changed_count = writing.changed_count};
+    rwd_batch_add(writing.batch, RWD_INPUT_RULEBOOK)->rulebook = &writing.row;
+    RWD_FAULT_POINT("rules.switch.before");
+    submit_and_wait(keeper, writing.batch);
+    RWD_FAULT_POINT("rules.switch.after");
     keeper->rulebook_no = rulebook_no;
-    rwd_directory_add_rulebook(keeper->options.directory, rulebook_no, row.versions);
+    rwd_directory_add_rulebook(keeper->options.directory, rulebook_no, writing.row.versions);
     tell_shards(keeper, rulebook);
     rwd_rulebook_release(rulebook);
-    rwd_batch_destroy(batch);
-    rwd_free(rows);
-    rwd_buffer_finish(&versions);
+    for (size_t i = 0; i < writing.changed_count; i++) {
+        rwd_buffer_finish(&writing.ramps[i]);
+    }
+    rwd_batch_destroy(writing.batch);
+    rwd_free(writing.drafts);
+    rwd_free(writing.changed);
+    rwd_free(writing.ramps);
+    rwd_buffer_finish(&writing.versions);
+    rwd_buffer_finish(&writing.changes);
 }
 
 static void resume(struct rwd_keeper *keeper)
@@ -270,18 +336,25 @@ static void resume(struct rwd_keeper *keeper)
 /* ---- the folder and engine.conf ---- */
 
 /* What was taken in goes into the journal and, where it may, into force. */
-static void switch_to_new(struct rwd_keeper *keeper, uint32_t rule_count_before)
+static void switch_to_new(struct rwd_keeper *keeper)
 {
     if (keeper->options.config->rules_auto_activate) {
-        rwd_keeper_activate_new_rules(&keeper->versions, rule_count_before, now_ms(keeper));
+        (void)rwd_keeper_activate_new_rules(&keeper->versions, &keeper->cause);
     }
     publish(keeper);
 }
 
 static void act_for(struct rwd_keeper *keeper, struct rwd_text actor, struct rwd_text reason)
 {
-    keeper->actor = actor;
-    keeper->reason = reason;
+    keeper->cause =
+        (struct rwd_keeper_cause){.actor = actor, .reason = reason, .now_ms = now_ms(keeper)};
+}
+
+/* Rules that were registered and not switched on: a crash came between. */
+static bool has_unpublished_rules(struct rwd_keeper *keeper)
+{
+    return keeper->options.config->rules_auto_activate &&
+           rwd_keeper_activate_new_rules(&keeper->versions, &keeper->cause);
 }
 
 static void scan(struct rwd_keeper *keeper)
@@ -298,7 +371,6 @@ static void scan(struct rwd_keeper *keeper)
         return;
     }
     size_t version_count_before = keeper->versions.count;
-    uint32_t rule_count_before = keeper->versions.rule_count;
     for (size_t i = 0; i < file_count; i++) {
         if (rwd_keeper_take_in_file(&keeper->options, &keeper->versions, &files[i], &error) !=
             RWD_OK) {
@@ -306,8 +378,8 @@ static void scan(struct rwd_keeper *keeper)
         }
     }
     rwd_rule_files_free(files, file_count);
-    if (keeper->versions.count > version_count_before) {
-        switch_to_new(keeper, rule_count_before);
+    if (has_unpublished_rules(keeper) || keeper->versions.count > version_count_before) {
+        publish(keeper);
     }
 }
 
@@ -345,39 +417,83 @@ static void make_budgets(struct rwd_keeper *keeper)
 
 /* ---- inquiries ---- */
 
-static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
+/* Everything a version needs before it may decide. */
+static enum rwd_status make_fit(
+    struct rwd_keeper *keeper, struct rwd_keeper_version *version, struct rwd_error *error)
 {
-    bool rollback = inquiry->kind == RWD_INQUIRY_RULE_ROLLBACK;
-    struct rwd_keeper_version *version =
-        rollback ? rwd_keeper_rollback_target(&keeper->versions, inquiry->id)
-                 : rwd_keeper_version_find(&keeper->versions, inquiry->id, inquiry->version);
-    if (version == NULL) {
-        bool rule_known = rwd_keeper_rule_no(&keeper->versions, inquiry->id) != 0;
-        return rwd_fail(&inquiry->error, rollback && rule_known ? RWD_CONFLICT : RWD_NOT_FOUND,
-            rollback ? "rule '%.*s' has no version that was active before%.*s"
-                     : "there is no rule '%.*s' with version '%.*s'",
-            RWD_TEXT_ARGS(inquiry->id), RWD_TEXT_ARGS(inquiry->version));
-    }
-    if (inquiry->kind == RWD_INQUIRY_RULE_ACTIVATE && inquiry->share != 100) {
-        return rwd_fail(&inquiry->error, RWD_INVALID,
-            "a version is activated for everybody: share must be 100, not %u", inquiry->share);
-    }
-    enum rwd_status status = load_version(keeper, version, &inquiry->error);
+    enum rwd_status status = load_version(keeper, version, error);
     if (status == RWD_OK) {
-        status = rwd_keeper_check_house(
-            &keeper->options, rwd_shared_rule_get(version->shared), &inquiry->error);
+        status =
+            rwd_keeper_check_house(&keeper->options, rwd_shared_rule_get(version->shared), error);
     }
+    return status;
+}
+
+static enum rwd_status change_version(
+    struct rwd_keeper *keeper, struct rwd_inquiry *inquiry, struct rwd_keeper_version *version)
+{
+    struct rwd_keeper_versions *versions = &keeper->versions;
+    if (inquiry->kind == RWD_INQUIRY_RULE_RETIRE) {
+        rwd_keeper_retire(version, &keeper->cause);
+        return RWD_OK;
+    }
+    enum rwd_status status = make_fit(keeper, version, &inquiry->error);
     if (status != RWD_OK) {
         return status;
     }
-    if (inquiry->kind == RWD_INQUIRY_RULE_RETIRE) {
-        rwd_keeper_set_state(version, RWD_KEEPER_RETIRED, now_ms(keeper));
-    } else {
-        rwd_keeper_activate(&keeper->versions, version, now_ms(keeper));
+    switch (inquiry->kind) {
+    case RWD_INQUIRY_RULE_SHADOW:
+        return rwd_keeper_shadow(versions, version, &keeper->cause, &inquiry->error);
+    case RWD_INQUIRY_RULE_RAMP:
+        return rwd_keeper_ramp(versions, version, &inquiry->ramp, &keeper->cause, &inquiry->error);
+    default:
+        return rwd_keeper_activate(
+            versions, version, inquiry->share, &keeper->cause, &inquiry->error);
     }
-    publish(keeper);
-    rwd_keeper_put_version(version, &inquiry->json);
-    return RWD_OK;
+}
+
+static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
+{
+    struct rwd_keeper_version *version =
+        rwd_keeper_version_find(&keeper->versions, inquiry->id, inquiry->version);
+    if (version == NULL) {
+        return rwd_fail(&inquiry->error, RWD_NOT_FOUND,
+            "there is no rule '%.*s' with version '%.*s'", RWD_TEXT_ARGS(inquiry->id),
+            RWD_TEXT_ARGS(inquiry->version));
+    }
+    enum rwd_status status = change_version(keeper, inquiry, version);
+    if (status == RWD_OK) {
+        publish(keeper);
+        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
+    }
+    return status;
+}
+
+/* A version that a stricter program no longer loads is left out by publish, which says so: going
+ * back must not fail for that. */
+static enum rwd_status roll_back(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
+{
+    struct rwd_keeper_version *version = NULL;
+    enum rwd_status status = rwd_keeper_rollback(
+        &keeper->versions, inquiry->id, &keeper->cause, &version, &inquiry->error);
+    if (status == RWD_OK) {
+        publish(keeper);
+        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
+    }
+    return status;
+}
+
+static enum rwd_status deploy(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
+{
+    struct rwd_keeper_deploy deploy = {.files = inquiry->files, .file_count = inquiry->file_count};
+    enum rwd_status status = rwd_keeper_deploy(
+        &keeper->options, &keeper->versions, &deploy, &keeper->cause, &inquiry->error);
+    if (status == RWD_OK) {
+        publish(keeper);
+        rwd_keeper_put_deployed(&keeper->versions, &deploy, &inquiry->json);
+    }
+    rwd_keeper_deploy_finish(&deploy);
+    return status;
 }
 
 static enum rwd_status upload(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
@@ -388,14 +504,14 @@ static enum rwd_status upload(struct rwd_keeper *keeper, struct rwd_inquiry *inq
         return rwd_fail(
             &inquiry->error, RWD_LIMIT, "a rule has at most %d bytes", RWD_KEEPER_SOURCE_SIZE_MAX);
     }
-    uint32_t rule_count_before = keeper->versions.rule_count;
-    enum rwd_status status = rwd_keeper_take_in(&keeper->options, &keeper->versions, inquiry->body,
-        NULL, &version, &is_new, &inquiry->error);
+    const struct rwd_keeper_candidate candidate = {.source = inquiry->body, .name = "upload.lua"};
+    enum rwd_status status = rwd_keeper_take_in(
+        &keeper->options, &keeper->versions, &candidate, &version, &is_new, &inquiry->error);
     if (status == RWD_OK && is_new) {
-        switch_to_new(keeper, rule_count_before);
+        switch_to_new(keeper);
     }
     if (status == RWD_OK) {
-        rwd_keeper_put_version(version, &inquiry->json);
+        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
     }
     return status;
 }
@@ -406,31 +522,53 @@ static enum rwd_status answer(struct rwd_keeper *keeper, struct rwd_inquiry *inq
     switch (inquiry->kind) {
     case RWD_INQUIRY_RULE_ACTIVATE:
     case RWD_INQUIRY_RULE_RETIRE:
-    case RWD_INQUIRY_RULE_ROLLBACK:
+    case RWD_INQUIRY_RULE_SHADOW:
+    case RWD_INQUIRY_RULE_RAMP:
         return change_state(keeper, inquiry);
+    case RWD_INQUIRY_RULE_ROLLBACK:
+        return roll_back(keeper, inquiry);
+    case RWD_INQUIRY_RULE_DEPLOY:
+        return deploy(keeper, inquiry);
     case RWD_INQUIRY_RULE_UPLOAD:
         return upload(keeper, inquiry);
     case RWD_INQUIRY_RULE:
-        return rwd_keeper_put_rule(&keeper->versions, inquiry->id, &inquiry->json)
+        return rwd_keeper_put_rule(&keeper->options, &keeper->versions, inquiry->id, &inquiry->json)
                    ? RWD_OK
                    : rwd_fail(&inquiry->error, RWD_NOT_FOUND, "there is no rule '%.*s'",
                          RWD_TEXT_ARGS(inquiry->id));
     default:
-        rwd_keeper_put_rules(
-            &keeper->versions, keeper->errors, keeper->error_count, &inquiry->json);
+        rwd_keeper_put_rules(&keeper->options, &keeper->versions, keeper->errors,
+            keeper->error_count, &inquiry->json);
         return RWD_OK;
     }
 }
 
 static void suspend(struct rwd_keeper *keeper, uint32_t version_no)
 {
-    struct rwd_keeper_version *version = &keeper->versions.all[version_no - 1];
-    if (version->state != RWD_KEEPER_ACTIVE) {
-        return; /* another shard was first, or it was retired meanwhile */
-    }
     act_for(keeper, RWD_TEXT("breaker"), RWD_TEXT("too many errors"));
-    rwd_keeper_set_state(version, RWD_KEEPER_SUSPENDED, now_ms(keeper));
-    publish(keeper);
+    /* Else another shard was first, or it was retired meanwhile. */
+    if (rwd_keeper_suspend(&keeper->versions.all[version_no - 1], &keeper->cause)) {
+        publish(keeper);
+    }
+}
+
+/* Each ramp's step is a switch and a record of its own: its cause is its guard's. How long until
+ * they are to be looked at again, at most patience_ms. */
+static int tend_ramps(struct rwd_keeper *keeper, int patience_ms)
+{
+    if (!rwd_keeper_has_ramps(&keeper->versions)) {
+        return patience_ms;
+    }
+    int64_t now_ns = rwd_clock_monotonic_ns(&keeper->options.clock);
+    if (now_ns >= keeper->ramps_due_ns) {
+        char why[RWD_RAMP_WHY_SIZE_MAX];
+        act_for(keeper, RWD_TEXT("ramp"), (struct rwd_text){0});
+        while (rwd_keeper_ramps_tend(&keeper->options, &keeper->versions, &keeper->cause, why)) {
+            publish(keeper);
+        }
+        keeper->ramps_due_ns = now_ns + (int64_t)RAMP_LOOK_MS * 1000000;
+    }
+    return patience_ms < RAMP_LOOK_MS ? patience_ms : RAMP_LOOK_MS;
 }
 
 static void handle(struct rwd_keeper *keeper, struct rwd_message *message)
@@ -452,6 +590,16 @@ static void handle(struct rwd_keeper *keeper, struct rwd_message *message)
     rwd_free(message);
 }
 
+/* What came while a batch of ours was under way, whoever published it. */
+static void handle_waiting(struct rwd_keeper *keeper)
+{
+    while (keeper->waiting != NULL) {
+        struct rwd_message *message = keeper->waiting;
+        keeper->waiting = message->next;
+        handle(keeper, message);
+    }
+}
+
 static void handle_mail(struct rwd_keeper *keeper, struct rwd_message *messages)
 {
     while (messages != NULL) {
@@ -459,11 +607,7 @@ static void handle_mail(struct rwd_keeper *keeper, struct rwd_message *messages)
         messages = message->next;
         handle(keeper, message);
     }
-    while (keeper->waiting != NULL) {
-        struct rwd_message *message = keeper->waiting;
-        keeper->waiting = message->next;
-        handle(keeper, message);
-    }
+    handle_waiting(keeper);
 }
 
 /* ---- the thread ---- */
@@ -488,7 +632,12 @@ void rwd_keeper_run(void *context)
     while (!keeper->stopping) {
         struct pollfd fds[] = {{.fd = rwd_mailbox_fd(keeper->mailbox), .events = POLLIN},
             {.fd = keeper->watch_fd, .events = POLLIN}};
-        int ready = poll(fds, 2, changed ? QUIET_MS : RETRY_MS);
+        int patience_ms = tend_ramps(keeper, changed ? QUIET_MS : RETRY_MS);
+        if (keeper->waiting != NULL) {
+            handle_waiting(keeper);
+            continue;
+        }
+        int ready = poll(fds, 2, patience_ms);
         if (ready > 0 && (fds[1].revents & POLLIN) != 0) {
             rwd_rule_folder_changed(keeper->watch_fd, dir);
             changed = true;

@@ -3,13 +3,18 @@
  *
  * A version is immutable: the same id and version with other bytes is refused. A new file is loaded
  * aside, its tests run, the budgets and prices it needs are looked for; then it is registered,
- * journaled, and, where it is the newest of a rule that had none before, activated. All that one
- * look at the folder finds is switched in one step: a new rulebook goes to every shard between two
- * batches, work in flight ends on the old one. A failed load changes nothing and says why, with
+ * journaled, and, where it is the newest of a rule that has nothing but drafts, activated. All that
+ * one look at the folder finds is switched in one step: a new rulebook goes to every shard between
+ * two batches, work in flight ends on the old one. A failed load changes nothing and says why, with
  * file and line, in the log and in GET /v1/rules.
  *
+ * A switch is one record of the journal: the rules asked from there on and every version whose
+ * state is new. A crash leaves all of it or nothing; drafts that are journaled before it do no
+ * harm.
+ *
  * Here are the thread, its questions, the rulebook and its switch. keeper_versions has the versions
- * and their states, keeper_intake what must hold of a new one, rule_folder the files,
+ * and keeper_life the ways between their states, keeper_ramps the plans by which shares grow,
+ * keeper_intake what must hold of a new version, keeper_deploy many at once, rule_folder the files,
  * keeper_answers the JSON.
  *
  * Threads: one of its own, with the sandbox's stack. Its mailbox takes messages from any thread;
@@ -24,6 +29,9 @@
 #include "engine/inquiry.h"
 
 #include <stdatomic.h>
+
+struct rwd_rule_counters;
+struct rwd_rulebook_change;
 
 enum rwd_keeper_message {
     RWD_KEEPER_INQUIRY, /* struct rwd_inquiry; goes back to its home */
@@ -45,7 +53,8 @@ struct rwd_keeper_options {
     const struct rwd_pools *pools;
     struct rwd_clock clock;
     struct rwd_directory *directory;
-    struct rwd_mailbox **shards; /* filled in before the keeper runs */
+    struct rwd_mailbox **shards;                          /* filled in before the keeper runs */
+    const struct rwd_rule_counters *const *rule_counters; /* of each shard; filled in likewise */
     uint32_t shard_count;
     _Atomic bool *ready; /* set when the rules are in force for the first time */
 };
@@ -61,6 +70,11 @@ struct rwd_mailbox *rwd_keeper_mailbox(struct rwd_keeper *keeper);
 RWD_MUST_USE enum rwd_status rwd_keeper_restore(
     struct rwd_keeper *keeper, const struct rwd_rule_version_row *row, struct rwd_error *error);
 void rwd_keeper_restore_rulebook(struct rwd_keeper *keeper, const struct rwd_rulebook_row *row);
+/* One of the changes that a rulebook's record names. *version: the whole row it makes, borrowed
+ * until the next call; ramp is its memory. CORRUPT: there is no such version. */
+RWD_MUST_USE enum rwd_status rwd_keeper_restore_change(struct rwd_keeper *keeper,
+    const struct rwd_rulebook_change *change, const struct rwd_rulebook_row *row,
+    struct rwd_buffer *ramp, struct rwd_rule_version_row *version, struct rwd_error *error);
 
 /* The thread's function. First the last rulebook comes back in force (a version that a stricter
  * program no longer loads is left out, and the log says so) and configured budgets that are new are

@@ -2,21 +2,127 @@
 
 #include "base/clock.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-void rwd_keeper_put_version(const struct rwd_keeper_version *version, struct rwd_buffer *out)
+/* The budget it pays from; NULL: it is not loaded, or pays nothing. */
+static const struct rwd_pool_terms *pool_of(
+    const struct rwd_keeper_options *options, const struct rwd_keeper_version *version)
+{
+    const struct rwd_rule *rule =
+        version->shared != NULL ? rwd_shared_rule_get(version->shared) : NULL;
+    uint32_t pool_no = rule != NULL && rule->budget[0] != '\0'
+                           ? rwd_pools_find(options->pools, rwd_text_of(rule->budget))
+                           : 0;
+    return pool_no != 0 ? rwd_pool_terms(options->pools, pool_no) : NULL;
+}
+
+/* Calls, errors, cost and what was given; money in the currency of the version's budget. */
+static void put_stats(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_version *version, struct rwd_buffer *out)
+{
+    const struct rwd_rule_sums sums =
+        rwd_rule_stats_sum(options->rule_counters, options->shard_count, version->names.version_no);
+    rwd_buffer_put_format(out,
+        ",\"stats\":{\"calls\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"cost_p99_us\":%.1f,"
+        "\"points\":%" PRIu64 ",\"reward_tasks\":%" PRIu64 ",\"held\":%" PRIu64 ",\"money\":",
+        sums.calls, sums.errors, (double)sums.cost_p99_ns / 1000, sums.points, sums.tasks,
+        sums.tasks_held);
+    const struct rwd_pool_terms *terms = pool_of(options, version);
+    if (terms != NULL) {
+        char money[RWD_MONEY_TEXT_SIZE];
+        rwd_money_format((int64_t)sums.money_minor, terms->currency, money);
+        rwd_buffer_put_format(out, "\"%s\",\"currency\":\"%s\"}", money, terms->currency.code);
+    } else {
+        rwd_buffer_put_string(out, "null,\"currency\":null}");
+    }
+}
+
+static void put_amount(
+    const struct rwd_pool_terms *terms, const char *name, uint64_t minor, struct rwd_buffer *out)
+{
+    char amount[RWD_MONEY_TEXT_SIZE];
+    rwd_money_format((int64_t)minor, terms->currency, amount);
+    rwd_buffer_put_format(out, ",\"%s\":\"%s\"", name, amount);
+}
+
+/* Per budget: what players got by the rule from the active version's, and what they would have from
+ * the shadow's; often the same one. */
+static void put_shadow_pools(const struct rwd_pool_terms *would, const struct rwd_pool_terms *got,
+    const struct rwd_shadow_sums *sums, struct rwd_buffer *out)
+{
+    const char *separator = "";
+    rwd_buffer_put_string(out, ",\"pools\":[");
+    for (int i = 0; i < 2; i++) {
+        const struct rwd_pool_terms *terms = i == 0 ? would : got;
+        if (terms == NULL || (i == 1 && would == got)) {
+            continue;
+        }
+        uint64_t given = terms == would ? sums->money_would : 0;
+        uint64_t received = terms == got ? sums->money_got : 0;
+        rwd_buffer_put_format(out, "%s{\"pool_id\":\"%s\",\"currency\":\"%s\"", separator,
+            terms->id, terms->currency.code);
+        put_amount(terms, "would", given, out);
+        put_amount(terms, "got", received, out);
+        put_amount(terms, "difference", given - received, out);
+        rwd_buffer_put_char(out, '}');
+        separator = ",";
+    }
+    rwd_buffer_put_char(out, ']');
+}
+
+static void put_shadow(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
+    struct rwd_buffer *out)
+{
+    const struct rwd_shadow_sums sums = rwd_rule_stats_shadow(
+        options->rule_counters, options->shard_count, version->names.version_no);
+    rwd_buffer_put_string(out, ",\"shadow\":");
+    if (sums.sample == 0) {
+        rwd_buffer_put_string(out, "null");
+        return;
+    }
+    const struct rwd_keeper_version *active =
+        rwd_keeper_in_role(versions, version->names.rule_no, RWD_RULEBOOK_ACTIVE);
+    rwd_buffer_put_format(out,
+        "{\"one_player_of\":%" PRIu64 ",\"players\":%" PRIu64 ",\"winners\":%" PRIu64
+        ",\"losers\":%" PRIu64 ",\"points_would\":%" PRIu64 ",\"points_got\":%" PRIu64
+        ",\"points_difference\":%" PRId64 ",\"reward_tasks_would\":%" PRIu64
+        ",\"reward_tasks_got\":%" PRIu64 ",\"reward_tasks_difference\":%" PRId64,
+        sums.sample, sums.users, sums.winners, sums.losers, sums.points_would, sums.points_got,
+        (int64_t)(sums.points_would - sums.points_got), sums.tasks_would, sums.tasks_got,
+        (int64_t)(sums.tasks_would - sums.tasks_got));
+    put_shadow_pools(
+        pool_of(options, version), active != NULL ? pool_of(options, active) : NULL, &sums, out);
+    rwd_buffer_put_char(out, '}');
+}
+
+void rwd_keeper_put_version(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
+    struct rwd_buffer *out)
 {
     char since[RWD_TIME_TEXT_SIZE];
     char registered[RWD_TIME_TEXT_SIZE];
     rwd_time_format(version->since_ms, since);
     rwd_time_format(version->registered_ms, registered);
     rwd_buffer_put_format(out,
-        "{\"rule_id\":\"%s\",\"version\":\"%s\",\"state\":\"%s\",\"share\":%d,"
+        "{\"rule_id\":\"%s\",\"version\":\"%s\",\"state\":\"%s\",\"share\":%u,"
         "\"content_hash\":\"%s\",\"since\":\"%s\",\"registered_at\":\"%s\",\"file\":",
         version->names.rule_id, version->names.version, rwd_keeper_state_name(version->state),
-        version->state == RWD_KEEPER_ACTIVE ? 100 : 0, version->names.content_hash, since,
-        registered);
+        version->share, version->names.content_hash, since, registered);
     rwd_buffer_put_json(out, rwd_text_of(version->source_name));
+    rwd_buffer_put_string(out, ",\"actor\":");
+    rwd_buffer_put_json(out, rwd_text_of(version->actor != NULL ? version->actor : ""));
+    rwd_buffer_put_string(out, ",\"reason\":");
+    rwd_buffer_put_json(out, rwd_text_of(version->reason != NULL ? version->reason : ""));
+    put_stats(options, version, out);
+    rwd_buffer_put_string(out, ",\"ramp\":");
+    size_t before = out->size;
+    rwd_ramp_encode(&version->ramp, out);
+    if (out->size == before) {
+        rwd_buffer_put_string(out, "null");
+    }
+    put_shadow(options, versions, version, out);
     if (version->shared != NULL) {
         const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
         rwd_buffer_put_string(out, ",\"title\":");
@@ -32,11 +138,23 @@ void rwd_keeper_put_version(const struct rwd_keeper_version *version, struct rwd
     rwd_buffer_put_char(out, '}');
 }
 
-bool rwd_keeper_put_rule(
+static void put_in_role(const struct rwd_keeper_versions *versions, uint32_t rule_no,
+    enum rwd_rulebook_role role, const char *name, struct rwd_buffer *out)
+{
+    const struct rwd_keeper_version *version = rwd_keeper_in_role(versions, rule_no, role);
+    rwd_buffer_put_format(out, ",\"%s\":", name);
+    if (version != NULL) {
+        rwd_buffer_put_format(out, "\"%s\"", version->names.version);
+    } else {
+        rwd_buffer_put_string(out, "null");
+    }
+}
+
+bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     const struct rwd_keeper_versions *versions, struct rwd_text rule_id, struct rwd_buffer *out)
 {
-    const char *active = NULL;
     size_t found = 0;
+    uint32_t rule_no = 0;
     size_t begin = out->size;
     rwd_buffer_put_string(out, "{\"rule_id\":");
     rwd_buffer_put_json(out, rule_id);
@@ -44,27 +162,25 @@ bool rwd_keeper_put_rule(
     for (size_t i = 0; i < versions->count; i++) {
         if (rwd_text_is(rule_id, versions->all[i].names.rule_id)) {
             rwd_buffer_put_string(out, found++ == 0 ? "" : ",");
-            rwd_keeper_put_version(&versions->all[i], out);
-            if (rwd_keeper_in_force(versions->all[i].state)) {
-                active = versions->all[i].names.version;
-            }
+            rwd_keeper_put_version(options, versions, &versions->all[i], out);
+            rule_no = versions->all[i].names.rule_no;
         }
     }
     if (found == 0) {
         out->size = begin;
         return false;
     }
-    rwd_buffer_put_string(out, "],\"active_version\":");
-    if (active != NULL) {
-        rwd_buffer_put_format(out, "\"%s\"}", active);
-    } else {
-        rwd_buffer_put_string(out, "null}");
-    }
+    rwd_buffer_put_char(out, ']');
+    put_in_role(versions, rule_no, RWD_RULEBOOK_ACTIVE, "active_version", out);
+    put_in_role(versions, rule_no, RWD_RULEBOOK_CANARY, "canary_version", out);
+    put_in_role(versions, rule_no, RWD_RULEBOOK_SHADOW, "shadow_version", out);
+    rwd_buffer_put_char(out, '}');
     return true;
 }
 
-void rwd_keeper_put_rules(const struct rwd_keeper_versions *versions,
-    const struct rwd_keeper_error *errors, size_t error_count, struct rwd_buffer *out)
+void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_error *errors,
+    size_t error_count, struct rwd_buffer *out)
 {
     bool first = true;
     rwd_buffer_put_string(out, "{\"items\":[");
@@ -76,7 +192,8 @@ void rwd_keeper_put_rules(const struct rwd_keeper_versions *versions,
         if (!seen) {
             rwd_buffer_put_string(out, first ? "" : ",");
             first = false;
-            (void)rwd_keeper_put_rule(versions, rwd_text_of(versions->all[i].names.rule_id), out);
+            (void)rwd_keeper_put_rule(
+                options, versions, rwd_text_of(versions->all[i].names.rule_id), out);
         }
     }
     rwd_buffer_put_string(out, "],\"errors\":[");

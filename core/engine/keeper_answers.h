@@ -4,6 +4,7 @@
 #ifndef RWD_ENGINE_KEEPER_ANSWERS_H
 #define RWD_ENGINE_KEEPER_ANSWERS_H
 
+#include "engine/keeper.h"
 #include "engine/keeper_versions.h"
 
 struct rwd_keeper_error {
@@ -11,12 +12,15 @@ struct rwd_keeper_error {
     char *text;
 };
 
-void rwd_keeper_put_version(const struct rwd_keeper_version *version, struct rwd_buffer *out);
+void rwd_keeper_put_version(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
+    struct rwd_buffer *out);
 /* False: no such rule. */
-bool rwd_keeper_put_rule(
+bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     const struct rwd_keeper_versions *versions, struct rwd_text rule_id, struct rwd_buffer *out);
 /* {"items":[...],"errors":[{"file","error"}]} */
-void rwd_keeper_put_rules(const struct rwd_keeper_versions *versions,
-    const struct rwd_keeper_error *errors, size_t error_count, struct rwd_buffer *out);
+void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_error *errors,
+    size_t error_count, struct rwd_buffer *out);
 
 #endif

@@ -33,21 +33,18 @@ enum rwd_status rwd_keeper_check_house(
 }
 
 static enum rwd_status run_tests(const struct rwd_keeper_options *options,
-    const struct rwd_rule *rule, const char *test_path, struct rwd_error *error)
+    const struct rwd_rule *rule, const struct rwd_keeper_candidate *candidate,
+    struct rwd_error *error)
 {
-    if (test_path == NULL) {
+    if (candidate->test_name == NULL) {
         return RWD_OK;
     }
     const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(options->config);
-    struct rwd_buffer source = {0};
     struct rwd_buffer report = {0};
     struct rwd_rule_tests *tests = NULL;
     size_t failed = 0;
     enum rwd_status status =
-        rwd_rule_file_read(test_path, RWD_KEEPER_SOURCE_SIZE_MAX, &source, error);
-    if (status == RWD_OK) {
-        status = rwd_rule_tests_load(rwd_buffer_text(&source), test_path, &limits, &tests, error);
-    }
+        rwd_rule_tests_load(candidate->test, candidate->test_name, &limits, &tests, error);
     if (status == RWD_OK) {
         status = rwd_rule_test_run(rule, tests, &report, &failed);
         if (status != RWD_OK || failed > 0) {
@@ -57,7 +54,6 @@ static enum rwd_status run_tests(const struct rwd_keeper_options *options,
     }
     rwd_rule_tests_destroy(tests);
     rwd_buffer_finish(&report);
-    rwd_buffer_finish(&source);
     return status;
 }
 
@@ -67,65 +63,103 @@ static bool same_bytes(const struct rwd_keeper_version *version, struct rwd_text
            memcmp(version->source, source.data, source.size) == 0;
 }
 
-enum rwd_status rwd_keeper_take_in(const struct rwd_keeper_options *options,
-    struct rwd_keeper_versions *versions, struct rwd_text source, const struct rwd_rule_file *file,
-    struct rwd_keeper_version **version, bool *is_new, struct rwd_error *error)
+enum rwd_status rwd_keeper_examine(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_candidate *candidate,
+    struct rwd_rule **made, struct rwd_keeper_version **known, struct rwd_error *error)
 {
     const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(options->config);
-    const char *name = file != NULL ? file->path : "upload.lua";
+    const char *name = candidate->name;
     struct rwd_rule *rule = NULL;
-    *is_new = false;
-    enum rwd_status status = rwd_rule_load(source, name, &limits, &rule, error);
-    if (status == RWD_OK && file != NULL &&
-        (strcmp(rule->id, file->rule_id) != 0 || strcmp(rule->version, file->version) != 0)) {
+    *made = NULL;
+    *known = NULL;
+    enum rwd_status status = rwd_rule_load(candidate->source, name, &limits, &rule, error);
+    if (status != RWD_OK) {
+        return status;
+    }
+    if (candidate->rule_id != NULL && (strcmp(rule->id, candidate->rule_id) != 0 ||
+                                          strcmp(rule->version, candidate->version) != 0)) {
         status = rwd_fail(error, RWD_INVALID,
             "%s: declares %s %s; the file's place says %s %s, and both must agree", name, rule->id,
-            rule->version, file->rule_id, file->version);
+            rule->version, candidate->rule_id, candidate->version);
     }
     if (status == RWD_OK) {
-        *version =
+        *known =
             rwd_keeper_version_find(versions, rwd_text_of(rule->id), rwd_text_of(rule->version));
-        if (*version != NULL) {
-            rwd_rule_destroy(rule);
-            return same_bytes(*version, source)
-                       ? RWD_OK
-                       : rwd_fail(error, RWD_CONFLICT,
-                             "%s: this version was registered with other bytes; a version never "
-                             "changes: give the file a new version",
-                             name);
+        if (*known != NULL && !same_bytes(*known, candidate->source)) {
+            status = rwd_fail(error, RWD_CONFLICT,
+                "%s: this version was registered with other bytes; a version never changes: give "
+                "the file a new version",
+                name);
         }
+    }
+    if (status == RWD_OK && *known == NULL &&
+        rwd_directory_count(options->directory) + RWD_KEEPER_FILE_COUNT_MAX >=
+            RWD_DIRECTORY_VERSION_COUNT_MAX) {
+        status = rwd_fail(error, RWD_LIMIT, "%s: there are too many rule versions", name);
+    }
+    if (status == RWD_OK) {
         status = rwd_keeper_check_house(options, rule, error);
     }
-    if (status == RWD_OK) {
-        status = run_tests(options, rule, file != NULL ? file->test_path : NULL, error);
+    if (status == RWD_OK && *known == NULL) {
+        status = run_tests(options, rule, candidate, error);
     }
-    if (status != RWD_OK) {
+    if (status != RWD_OK || *known != NULL) {
         rwd_rule_destroy(rule);
         return status;
     }
-    *version =
-        rwd_keeper_version_add(versions, &rule, source, name, rwd_clock_wall_ms(&options->clock));
-    *is_new = true;
-    status = rwd_directory_add(options->directory, &(*version)->names);
-    RWD_REQUIRE(status == RWD_OK);
+    *made = rule;
     return RWD_OK;
+}
+
+struct rwd_keeper_version *rwd_keeper_register(const struct rwd_keeper_options *options,
+    struct rwd_keeper_versions *versions, struct rwd_rule **rule,
+    const struct rwd_keeper_candidate *candidate)
+{
+    struct rwd_keeper_version *version = rwd_keeper_version_add(
+        versions, rule, candidate->source, candidate->name, rwd_clock_wall_ms(&options->clock));
+    enum rwd_status status = rwd_directory_add(options->directory, &version->names);
+    RWD_REQUIRE(status == RWD_OK);
+    return version;
+}
+
+enum rwd_status rwd_keeper_take_in(const struct rwd_keeper_options *options,
+    struct rwd_keeper_versions *versions, const struct rwd_keeper_candidate *candidate,
+    struct rwd_keeper_version **version, bool *is_new, struct rwd_error *error)
+{
+    struct rwd_rule *rule = NULL;
+    enum rwd_status status =
+        rwd_keeper_examine(options, versions, candidate, &rule, version, error);
+    *is_new = status == RWD_OK && rule != NULL;
+    if (*is_new) {
+        *version = rwd_keeper_register(options, versions, &rule, candidate);
+    }
+    return status;
 }
 
 enum rwd_status rwd_keeper_take_in_file(const struct rwd_keeper_options *options,
     struct rwd_keeper_versions *versions, const struct rwd_rule_file *file, struct rwd_error *error)
 {
     struct rwd_buffer source = {0};
+    struct rwd_buffer test = {0};
     enum rwd_status status =
         rwd_rule_file_read(file->path, RWD_KEEPER_SOURCE_SIZE_MAX, &source, error);
-    if (status == RWD_OK) {
-        struct rwd_keeper_version *version = rwd_keeper_version_find(
-            versions, rwd_text_of(file->rule_id), rwd_text_of(file->version));
+    struct rwd_keeper_version *version =
+        rwd_keeper_version_find(versions, rwd_text_of(file->rule_id), rwd_text_of(file->version));
+    bool is_known = version != NULL && same_bytes(version, rwd_buffer_text(&source));
+    if (status == RWD_OK && !is_known && file->test_path != NULL) {
+        status = rwd_rule_file_read(file->test_path, RWD_KEEPER_SOURCE_SIZE_MAX, &test, error);
+    }
+    if (status == RWD_OK && !is_known) {
+        const struct rwd_keeper_candidate candidate = {.source = rwd_buffer_text(&source),
+            .name = file->path,
+            .rule_id = file->rule_id,
+            .version = file->version,
+            .test = rwd_buffer_text(&test),
+            .test_name = file->test_path};
         bool is_new = false;
-        if (version == NULL || !same_bytes(version, rwd_buffer_text(&source))) {
-            status = rwd_keeper_take_in(
-                options, versions, rwd_buffer_text(&source), file, &version, &is_new, error);
-        }
+        status = rwd_keeper_take_in(options, versions, &candidate, &version, &is_new, error);
     }
     rwd_buffer_finish(&source);
+    rwd_buffer_finish(&test);
     return status;
 }

@@ -15,18 +15,40 @@
 #include "engine/keeper_versions.h"
 #include "engine/rule_folder.h"
 
-enum { RWD_KEEPER_SOURCE_SIZE_MAX = 64 << 10 };
+enum {
+    RWD_KEEPER_SOURCE_SIZE_MAX = 64 << 10,
+    /* Taken in together: of numbers for versions so many are kept free. */
+    RWD_KEEPER_FILE_COUNT_MAX = 4000,
+};
 
 /* What a rule needs of the house before it may decide about money. NOT_FOUND: its budget is not
  * there. INVALID: a milestone cannot be paid from it. */
 RWD_MUST_USE enum rwd_status rwd_keeper_check_house(
     const struct rwd_keeper_options *options, const struct rwd_rule *rule, struct rwd_error *error);
 
-/* Registers a source that is new, and tells the directory. file, with its tests: where it lies;
- * NULL: it was sent. *version: its place. CONFLICT: registered before with other bytes; OK with
- * *is_new false: registered before with the same. */
+/* A source that is to become a version. */
+struct rwd_keeper_candidate {
+    struct rwd_text source;
+    const char *name;    /* for messages */
+    const char *rule_id; /* what its place says it is; NULL: it has none */
+    const char *version;
+    struct rwd_text test;
+    const char *test_name; /* NULL: it has no tests */
+};
+
+/* Everything that must hold, and nothing registered. OK: *rule is the new version, the caller's; or
+ * it is NULL, and *known has the same bytes. CONFLICT: known with others. */
+RWD_MUST_USE enum rwd_status rwd_keeper_examine(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_candidate *candidate,
+    struct rwd_rule **rule, struct rwd_keeper_version **known, struct rwd_error *error);
+/* Registers what was examined, and tells the directory. Takes the rule. */
+struct rwd_keeper_version *rwd_keeper_register(const struct rwd_keeper_options *options,
+    struct rwd_keeper_versions *versions, struct rwd_rule **rule,
+    const struct rwd_keeper_candidate *candidate);
+
+/* Both. *version: its place; *is_new: it was registered just now. */
 RWD_MUST_USE enum rwd_status rwd_keeper_take_in(const struct rwd_keeper_options *options,
-    struct rwd_keeper_versions *versions, struct rwd_text source, const struct rwd_rule_file *file,
+    struct rwd_keeper_versions *versions, const struct rwd_keeper_candidate *candidate,
     struct rwd_keeper_version **version, bool *is_new, struct rwd_error *error);
 
 /* Reads a file and takes it in; one whose bytes are known is not even loaded. */

@@ -1,33 +1,41 @@
 #include "engine/keeper_versions.h"
 
-#include "base/log.h"
 #include "base/memory.h"
-#include "engine/rule_folder.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const state_names[] = {"registered", "active", "retired", "suspended"};
+static const char *const state_names[] = {
+    "draft", "shadow", "canary", "active", "retired", "suspended"};
 
 const char *rwd_keeper_state_name(enum rwd_keeper_state state)
 {
     return (unsigned)state <= RWD_KEEPER_SUSPENDED ? state_names[state] : "unknown";
 }
 
-/* What is not known is registered: it decides nothing. */
+/* What is not known is a draft: it decides nothing. */
 static enum rwd_keeper_state parse_state(struct rwd_text name)
 {
-    for (int i = RWD_KEEPER_REGISTERED; i <= RWD_KEEPER_SUSPENDED; i++) {
+    for (int i = RWD_KEEPER_DRAFT; i <= RWD_KEEPER_SUSPENDED; i++) {
         if (rwd_text_is(name, state_names[i])) {
             return (enum rwd_keeper_state)i;
         }
     }
-    return RWD_KEEPER_REGISTERED;
+    return RWD_KEEPER_DRAFT;
 }
 
-bool rwd_keeper_in_force(enum rwd_keeper_state state)
+bool rwd_keeper_in_force(const struct rwd_keeper_version *version)
 {
-    return state == RWD_KEEPER_ACTIVE || state == RWD_KEEPER_SUSPENDED;
+    return version->state == RWD_KEEPER_SHADOW || version->state == RWD_KEEPER_CANARY ||
+           version->state == RWD_KEEPER_ACTIVE ||
+           (version->state == RWD_KEEPER_SUSPENDED && version->share > 0);
+}
+
+enum rwd_rulebook_role rwd_keeper_role(const struct rwd_keeper_version *version)
+{
+    return version->state == RWD_KEEPER_SHADOW   ? RWD_RULEBOOK_SHADOW
+           : version->state == RWD_KEEPER_CANARY ? RWD_RULEBOOK_CANARY
+                                                 : RWD_RULEBOOK_ACTIVE;
 }
 
 void rwd_keeper_versions_finish(struct rwd_keeper_versions *versions)
@@ -36,6 +44,8 @@ void rwd_keeper_versions_finish(struct rwd_keeper_versions *versions)
         rwd_shared_rule_release(versions->all[i].shared);
         rwd_free(versions->all[i].source);
         rwd_free(versions->all[i].source_name);
+        rwd_free(versions->all[i].actor);
+        rwd_free(versions->all[i].reason);
     }
     rwd_free(versions->all);
     *versions = (struct rwd_keeper_versions){0};
@@ -65,18 +75,17 @@ uint32_t rwd_keeper_rule_no(const struct rwd_keeper_versions *versions, struct r
     return 0;
 }
 
-struct rwd_keeper_version *rwd_keeper_rollback_target(
-    const struct rwd_keeper_versions *versions, struct rwd_text rule_id)
+struct rwd_keeper_version *rwd_keeper_in_role(
+    const struct rwd_keeper_versions *versions, uint32_t rule_no, enum rwd_rulebook_role role)
 {
-    struct rwd_keeper_version *target = NULL;
     for (size_t i = 0; i < versions->count; i++) {
         struct rwd_keeper_version *version = &versions->all[i];
-        if (rwd_text_is(rule_id, version->names.rule_id) && version->state == RWD_KEEPER_RETIRED &&
-            (target == NULL || version->since_ms >= target->since_ms)) {
-            target = version;
+        if (version->names.rule_no == rule_no && rwd_keeper_in_force(version) &&
+            rwd_keeper_role(version) == role) {
+            return version;
         }
     }
-    return target;
+    return NULL;
 }
 
 /* ---- adding ---- */
@@ -110,8 +119,7 @@ struct rwd_keeper_version *rwd_keeper_version_add(struct rwd_keeper_versions *ve
     version->source_name = rwd_copy(source_name, strlen(source_name));
     version->registered_ms = now_ms;
     version->since_ms = now_ms;
-    version->state = RWD_KEEPER_REGISTERED;
-    version->changed = true;
+    version->state = RWD_KEEPER_DRAFT;
     (*rule)->rule_no = names->rule_no;
     (*rule)->version_no = names->version_no;
     version->shared = rwd_shared_rule_create(rule);
@@ -137,66 +145,13 @@ enum rwd_status rwd_keeper_version_load(struct rwd_keeper_version *version,
     return status;
 }
 
-/* ---- states ---- */
-
-void rwd_keeper_set_state(
-    struct rwd_keeper_version *version, enum rwd_keeper_state state, int64_t now_ms)
-{
-    /* Whether it rests is said in the rule itself, which never changes: it is made anew. */
-    if (version->state == RWD_KEEPER_SUSPENDED || state == RWD_KEEPER_SUSPENDED) {
-        rwd_shared_rule_release(version->shared);
-        version->shared = NULL;
-    }
-    version->state = state;
-    version->since_ms = now_ms;
-    version->changed = true;
-    rwd_log(RWD_LOG_INFO, "keeper", "rule=%s version=%s state=%s hash=%.12s",
-        version->names.rule_id, version->names.version, rwd_keeper_state_name(state),
-        version->names.content_hash);
-}
-
-static struct rwd_keeper_version *active_of(
-    const struct rwd_keeper_versions *versions, uint32_t rule_no)
-{
-    for (size_t i = 0; i < versions->count; i++) {
-        if (versions->all[i].names.rule_no == rule_no &&
-            rwd_keeper_in_force(versions->all[i].state)) {
-            return &versions->all[i];
-        }
-    }
-    return NULL;
-}
-
-void rwd_keeper_activate(
-    struct rwd_keeper_versions *versions, struct rwd_keeper_version *version, int64_t now_ms)
-{
-    struct rwd_keeper_version *before = active_of(versions, version->names.rule_no);
-    if (before != NULL && before != version) {
-        rwd_keeper_set_state(before, RWD_KEEPER_RETIRED, now_ms);
-    }
-    rwd_keeper_set_state(version, RWD_KEEPER_ACTIVE, now_ms);
-}
-
-void rwd_keeper_activate_new_rules(
-    struct rwd_keeper_versions *versions, uint32_t rule_count_before, int64_t now_ms)
-{
-    for (uint32_t rule_no = rule_count_before + 1; rule_no <= versions->rule_count; rule_no++) {
-        struct rwd_keeper_version *newest = NULL;
-        for (size_t i = 0; i < versions->count; i++) {
-            struct rwd_keeper_version *version = &versions->all[i];
-            if (version->names.rule_no == rule_no &&
-                (newest == NULL ||
-                    rwd_rule_version_compare(version->names.version, newest->names.version) > 0)) {
-                newest = version;
-            }
-        }
-        if (newest != NULL) {
-            rwd_keeper_activate(versions, newest, now_ms);
-        }
-    }
-}
-
 /* ---- rows ---- */
+
+static void set_text(char **text, struct rwd_text value)
+{
+    rwd_free(*text);
+    *text = rwd_copy(value.size > 0 ? value.data : "", value.size);
+}
 
 enum rwd_status rwd_keeper_version_restore(struct rwd_keeper_versions *versions,
     const struct rwd_rule_version_row *row, const struct rwd_keeper_version **restored,
@@ -228,15 +183,45 @@ enum rwd_status rwd_keeper_version_restore(struct rwd_keeper_versions *versions,
             versions->rule_count = row->rule_no;
         }
     }
-    version->state = parse_state(row->state);
-    version->since_ms = row->since_ms;
+    version->registered = true;
     *restored = version;
+    const struct rwd_rulebook_change change = {.version_no = row->version_no,
+        .state = row->state,
+        .share = row->share,
+        .since_ms = row->since_ms,
+        .active_ms = row->active_ms,
+        .ramp = row->ramp};
+    const struct rwd_rulebook_row who = {.actor = row->actor, .reason = row->reason};
+    return rwd_keeper_version_restore_change(versions, &change, &who, error);
+}
+
+enum rwd_status rwd_keeper_version_restore_change(struct rwd_keeper_versions *versions,
+    const struct rwd_rulebook_change *change, const struct rwd_rulebook_row *row,
+    struct rwd_error *error)
+{
+    if (change->version_no == 0 || change->version_no > versions->count) {
+        return rwd_fail(
+            error, RWD_CORRUPT, "there is no rule version with number %u", change->version_no);
+    }
+    struct rwd_keeper_version *version = &versions->all[change->version_no - 1];
+    version->state = parse_state(change->state);
+    version->share = change->share;
+    version->since_ms = change->since_ms;
+    version->active_ms = change->active_ms;
+    set_text(&version->actor, row->actor);
+    set_text(&version->reason, row->reason);
+    if (rwd_ramp_decode(change->ramp, &version->ramp) != RWD_OK) {
+        return rwd_fail(error, RWD_CORRUPT, "the ramp of rule version %s@%s cannot be read",
+            version->names.rule_id, version->names.version);
+    }
     return RWD_OK;
 }
 
-void rwd_keeper_version_row(
-    const struct rwd_keeper_version *version, struct rwd_rule_version_row *row)
+void rwd_keeper_version_row(const struct rwd_keeper_version *version, struct rwd_buffer *ramp,
+    struct rwd_rule_version_row *row)
 {
+    ramp->size = 0;
+    rwd_ramp_encode(&version->ramp, ramp);
     *row = (struct rwd_rule_version_row){
         .rule_id = rwd_text_of(version->names.rule_id),
         .version = rwd_text_of(version->names.version),
@@ -248,5 +233,10 @@ void rwd_keeper_version_row(
         .source_name = rwd_text_of(version->source_name),
         .registered_ms = version->registered_ms,
         .since_ms = version->since_ms,
+        .actor = rwd_text_of(version->actor != NULL ? version->actor : ""),
+        .reason = rwd_text_of(version->reason != NULL ? version->reason : ""),
+        .share = version->share,
+        .active_ms = version->active_ms,
+        .ramp = rwd_buffer_text(ramp),
     };
 }

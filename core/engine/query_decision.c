@@ -48,6 +48,8 @@ static const char *words_of(enum rwd_rule_verdict verdict)
     case RWD_RULE_COUNTED:
         return "the rule gives no points of its own; it took the event into its aggregates or "
                "state";
+    case RWD_RULE_OTHER_VERSION:
+        return "another version of the rule is this player's";
     }
     return "unknown";
 }
@@ -151,6 +153,9 @@ static bool is_matched(enum rwd_rule_verdict verdict)
 static void put_rule(struct telling *telling, uint32_t version_no, enum rwd_rule_verdict verdict)
 {
     const struct rwd_rule_effect *effect = effect_of(telling->decision, version_no);
+    if (verdict == RWD_RULE_OTHER_VERSION) {
+        return; /* the player's own version is there: a rule is named once */
+    }
     if (!telling->wanted->whole && effect == NULL && !is_matched(verdict)) {
         return;
     }

@@ -107,12 +107,20 @@ enum rwd_status rwd_task_body_decode(struct rwd_text body, struct rwd_task_body 
     TEXT(source)                                                                                   \
     TEXT(source_name)                                                                              \
     NUMBER(registered_ms)                                                                          \
-    NUMBER(since_ms)
+    NUMBER(since_ms)                                                                               \
+    TEXT(actor)                                                                                    \
+    TEXT(reason)                                                                                   \
+    NUMBER(share)                                                                                  \
+    NUMBER(active_ms)                                                                              \
+    TEXT(ramp)
 
 #define RULEBOOK_FIELDS(TEXT, NUMBER)                                                              \
     NUMBER(rulebook_no)                                                                            \
     TEXT(versions)                                                                                 \
-    NUMBER(since_ms)
+    NUMBER(since_ms)                                                                               \
+    TEXT(actor)                                                                                    \
+    TEXT(reason)                                                                                   \
+    TEXT(changes)
 
 /* Who brought it about, and why: behind the row, and absent in records of before. */
 #define AUDIT_FIELDS(TEXT)                                                                         \
@@ -144,7 +152,7 @@ enum rwd_status rwd_task_body_decode(struct rwd_text body, struct rwd_task_body 
 
 ROW_CODEC(dead_letter, DEAD_LETTER_FIELDS, NO_FIELDS)
 ROW_CODEC(budget, BUDGET_FIELDS, AUDIT_FIELDS)
-ROW_CODEC(rule_version, RULE_VERSION_FIELDS, AUDIT_FIELDS)
+ROW_CODEC(rule_version, RULE_VERSION_FIELDS, NO_FIELDS)
 ROW_CODEC(rulebook, RULEBOOK_FIELDS, NO_FIELDS)
 #undef ROW_CODEC
 #undef READ_LATER_TEXT
@@ -158,3 +166,34 @@ ROW_CODEC(rulebook, RULEBOOK_FIELDS, NO_FIELDS)
 #undef BUDGET_FIELDS
 #undef RULE_VERSION_FIELDS
 #undef RULEBOOK_FIELDS
+
+void rwd_rulebook_put_change(const struct rwd_rule_version_row *row, struct rwd_buffer *changes)
+{
+    rwd_wire_put_signed(changes, row->version_no);
+    rwd_wire_put_text(changes, row->state);
+    rwd_wire_put_signed(changes, row->share);
+    rwd_wire_put_signed(changes, row->since_ms);
+    rwd_wire_put_signed(changes, row->active_ms);
+    rwd_wire_put_text(changes, row->ramp);
+}
+
+enum rwd_status rwd_rulebook_next_change(
+    struct rwd_text *changes, struct rwd_rulebook_change *change)
+{
+    if (changes->size == 0) {
+        return RWD_NOT_FOUND;
+    }
+    struct rwd_wire wire = rwd_wire_of(changes->data, changes->size);
+    change->version_no = (uint32_t)rwd_wire_signed(&wire);
+    change->state = rwd_wire_text(&wire);
+    change->share = (uint32_t)rwd_wire_signed(&wire);
+    change->since_ms = rwd_wire_signed(&wire);
+    change->active_ms = rwd_wire_signed(&wire);
+    change->ramp = rwd_wire_text(&wire);
+    if (wire.failed) {
+        return RWD_CORRUPT;
+    }
+    *changes = (struct rwd_text){.data = (const char *)wire.at,
+        .size = (size_t)((const char *)wire.end - (const char *)wire.at)};
+    return RWD_OK;
+}

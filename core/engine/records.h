@@ -4,7 +4,10 @@
  *
  *   EVENT               user id, decision, then the event's raw bytes to the end
  *   TASK                user id, decision, command (kind, attempt, actor, note, http status,
- * endpoint) all others          one store row, field by field
+ *                       endpoint)
+ *   RULE                a version as it was registered, a draft: one store row
+ *   RULEBOOK            the rules asked from here on, and every version whose state is new
+ *   all others          one store row, field by field
  *
  * Pure. Decoded texts are borrowed from the body.
  */
@@ -47,5 +50,20 @@ RWD_MUST_USE enum rwd_status rwd_rule_version_decode(
 void rwd_rulebook_encode(const struct rwd_rulebook_row *row, struct rwd_buffer *out);
 RWD_MUST_USE enum rwd_status rwd_rulebook_decode(
     struct rwd_text body, struct rwd_rulebook_row *row);
+
+/* A version's new state, as the record of the rulebook that follows from it says: one record, so
+ * that any set of versions changes in one step or not at all. */
+struct rwd_rulebook_change {
+    uint32_t version_no;
+    struct rwd_text state;
+    uint32_t share;
+    int64_t since_ms;
+    int64_t active_ms;
+    struct rwd_text ramp;
+};
+void rwd_rulebook_put_change(const struct rwd_rule_version_row *row, struct rwd_buffer *changes);
+/* Takes the first of them. NOT_FOUND: there is no more. CORRUPT: not written by put_change. */
+RWD_MUST_USE enum rwd_status rwd_rulebook_next_change(
+    struct rwd_text *changes, struct rwd_rulebook_change *change);
 
 #endif

@@ -77,6 +77,26 @@ enum rwd_status rwd_recover_tables(const struct rwd_recovery *recovery, struct r
     return status;
 }
 
+/* The record says what is new of a version; the store keeps it whole. */
+static enum rwd_status replay_changes(const struct rwd_recovery *recovery,
+    const struct rwd_rulebook_row *row, struct rwd_error *error)
+{
+    struct rwd_text changes = row->changes;
+    struct rwd_rulebook_change change;
+    struct rwd_buffer ramp = {0};
+    enum rwd_status status = rwd_rulebook_next_change(&changes, &change);
+    while (status == RWD_OK) {
+        struct rwd_rule_version_row version;
+        status = rwd_keeper_restore_change(recovery->keeper, &change, row, &ramp, &version, error);
+        if (status == RWD_OK) {
+            rwd_shard_replay_rule_version(recovery->shards[0], &version);
+            status = rwd_rulebook_next_change(&changes, &change);
+        }
+    }
+    rwd_buffer_finish(&ramp);
+    return status == RWD_NOT_FOUND ? RWD_OK : status;
+}
+
 static enum rwd_status replay(
     const struct rwd_recovery *recovery, const struct rwd_record *record, struct rwd_error *error)
 {
@@ -91,6 +111,9 @@ static enum rwd_status replay(
     } else if (record->type == RWD_RECORD_RULEBOOK) {
         struct rwd_rulebook_row row;
         status = rwd_rulebook_decode(record->body, &row);
+        if (status == RWD_OK) {
+            status = replay_changes(recovery, &row, error);
+        }
         if (status == RWD_OK) {
             rwd_keeper_restore_rulebook(recovery->keeper, &row);
         }

@@ -9,6 +9,7 @@
 #include "engine/keeper.h"
 #include "engine/players.h"
 #include "engine/records.h"
+#include "engine/rule_watch.h"
 #include "engine/shard_inputs.h"
 
 #include <inttypes.h>
@@ -48,14 +49,6 @@ struct stamp {
     uint64_t position;
 };
 
-static struct rwd_ruleset_limits ruleset_limits(const struct rwd_config *config)
-{
-    struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
-    limits.sandbox = rwd_engine__sandbox_limits(config);
-    limits.breaker_error_count = (uint32_t)config->sandbox_error_count_max;
-    return limits;
-}
-
 struct rwd_shard {
     struct rwd_shard_options options;
     struct rwd_mailbox *mailbox;
@@ -63,7 +56,7 @@ struct rwd_shard {
     struct rwd_players *players;
     struct rwd_ruleset *ruleset;
     struct rwd_shard_metrics metrics;
-    struct rwd_rule_counters rule_counters[RWD_RULE_COUNTER_COUNT];
+    struct rwd_rule_watch *watch;
     struct rwd_buffer scratch;
     struct rwd_arena replay_arena;
     size_t hot_count_max;
@@ -98,6 +91,7 @@ enum rwd_status rwd_shard_create(
         return status;
     }
     made->mailbox = rwd_mailbox_create(MAILBOX_COUNT_MAX);
+    made->watch = rwd_rule_watch_create();
     made->players = rwd_players_create(made->reader);
     made->filling = rwd_checkpoint_message_create();
     made->spare = rwd_checkpoint_message_create();
@@ -118,6 +112,7 @@ void rwd_shard_destroy(struct rwd_shard *shard)
     if (shard == NULL) {
         return;
     }
+    rwd_rule_watch_destroy(shard->watch);
     rwd_ruleset_destroy(shard->ruleset);
     rwd_players_destroy(shard->players);
     rwd_store_reader_close(shard->reader);
@@ -142,23 +137,21 @@ struct rwd_shard_metrics *rwd_shard_metrics(struct rwd_shard *shard)
 
 const struct rwd_rule_counters *rwd_shard_rule_counters(const struct rwd_shard *shard)
 {
-    return shard->rule_counters;
+    return rwd_rule_watch_counters(shard->watch);
 }
 
-static void publish_rule_health(struct rwd_shard *shard)
+static void publish_rules(struct rwd_shard *shard)
 {
-    const struct rwd_rulebook *rulebook = rwd_ruleset_rulebook(shard->ruleset);
-    for (size_t i = 0; i < rwd_rulebook_count(rulebook); i++) {
-        uint32_t version_no = rwd_rulebook_at(rulebook, i)->version_no;
-        if (version_no < RWD_RULE_COUNTER_COUNT) {
-            struct rwd_rule_health health = rwd_ruleset_health(shard->ruleset, i);
-            struct rwd_rule_counters *counters = &shard->rule_counters[version_no];
-            atomic_store_explicit(&counters->calls, health.call_count, memory_order_relaxed);
-            atomic_store_explicit(&counters->errors, health.error_count, memory_order_relaxed);
-            atomic_store_explicit(&counters->suspended,
-                health.suspended || rwd_rulebook_at(rulebook, i)->suspended, memory_order_relaxed);
-        }
+    if (shard->ruleset != NULL) {
+        rwd_rule_watch_publish(
+            shard->watch, shard->ruleset, rwd_clock_monotonic_ns(&shard->options.clock));
     }
+}
+
+static int64_t cost_clock_ns(void *context)
+{
+    const struct rwd_shard *shard = context;
+    return rwd_clock_monotonic_ns(&shard->options.clock);
 }
 
 static void rule_failed(
@@ -290,6 +283,7 @@ static void handle_event(
         .gates = shard->options.gates,
         .now_ms = now_ms,
         .rule_failed = rule_failed,
+        .cost_clock_ns = cost_clock_ns,
         .context = shard};
     struct rwd_problem problem;
     struct rwd_arena_mark mark = rwd_arena_mark(&input->batch->arena);
@@ -323,6 +317,8 @@ static void handle_event(
     }
     input->parts[1] = input->event.raw;
     input->outcome = RWD_OUTCOME_ACCEPTED;
+    rwd_rule_watch_decided(
+        shard->watch, &facts, &input->event, input->user_fingerprint, player, &input->decision);
     apply(shard, player, &input->decision, sequence);
     rwd_count(&shard->metrics.accepted, 1);
     rwd_count(&shard->metrics.late, input->decision.late);
@@ -464,8 +460,12 @@ static void handle_row(
         rwd_rule_version_encode(input->rule_version, &shard->scratch);
         rwd_checkpoint_add_rule_version(shard->filling, input->rule_version);
     } else if (input->kind == RWD_INPUT_RULEBOOK) {
-        rwd_rulebook_encode(input->rulebook, &shard->scratch);
-        rwd_checkpoint_add_rulebook(shard->filling, input->rulebook);
+        const struct rwd_rulebook_row *rulebook = input->rulebook;
+        rwd_rulebook_encode(rulebook, &shard->scratch);
+        rwd_checkpoint_add_rulebook(shard->filling, rulebook);
+        for (size_t i = 0; i < rulebook->changed_count; i++) {
+            rwd_checkpoint_add_rule_version(shard->filling, &rulebook->changed[i]);
+        }
         type = RWD_RECORD_RULEBOOK;
     } else {
         type = RWD_RECORD_DEAD_LETTER_CHANGE;
@@ -702,14 +702,16 @@ static void resume_rules(struct rwd_shard *shard)
 
 static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message *message)
 {
-    const struct rwd_ruleset_limits limits = ruleset_limits(shard->options.config);
+    const struct rwd_ruleset_limits limits = rwd_engine__ruleset_limits(shard->options.config);
     struct rwd_ruleset *next = NULL;
     struct rwd_error error;
+    publish_rules(shard); /* of versions that leave, too */
     /* The keeper has loaded every rule of it before; a VM that fails here all the same leaves the
      * old rules in force. */
     if (rwd_ruleset_create(message->rulebook, &limits, &shard->ruleset, &next, &error) == RWD_OK) {
         shard->ruleset = next;
         resume_rules(shard);
+        rwd_rule_watch_switched(shard->watch, next);
     } else {
         rwd_log(RWD_LOG_ERROR, "shard", "shard=%u rulebook=%u msg=\"%s; the old rules go on\"",
             shard->options.index, rwd_rulebook_no(message->rulebook), error.text);
@@ -774,9 +776,7 @@ void rwd_shard_run(void *context)
         enqueue(shard, rwd_mailbox_wait(shard->mailbox, timeout_ms));
         handle_waiting(shard);
         timeout_ms = tend_checkpoint(shard);
-        if (shard->ruleset != NULL) {
-            publish_rule_health(shard);
-        }
+        publish_rules(shard);
         atomic_store_explicit(
             &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
         atomic_store_explicit(&shard->metrics.dirty_players,
@@ -874,6 +874,11 @@ enum rwd_status rwd_shard_replay(
             record->position, record->sequence);
     }
     return status;
+}
+
+void rwd_shard_replay_rule_version(struct rwd_shard *shard, const struct rwd_rule_version_row *row)
+{
+    rwd_checkpoint_add_rule_version(shard->filling, row);
 }
 
 enum rwd_status rwd_shard_store_replayed(

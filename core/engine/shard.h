@@ -19,6 +19,7 @@
 #include "engine/checkpoint.h"
 #include "engine/directory.h"
 #include "engine/metrics.h"
+#include "engine/rule_stats.h"
 #include "script/ruleset.h"
 
 #include <stdatomic.h>
@@ -35,14 +36,6 @@ enum rwd_shard_message {
 struct rwd_rulebook_message {
     struct rwd_message message;
     struct rwd_rulebook *rulebook;
-};
-
-/* How the rules fare in one shard, by version number: for the metrics page. */
-enum { RWD_RULE_COUNTER_COUNT = 4096 };
-struct rwd_rule_counters {
-    _Atomic uint64_t calls;
-    _Atomic uint64_t errors;
-    _Atomic bool suspended;
 };
 
 struct rwd_shard_options {
@@ -77,6 +70,9 @@ const struct rwd_rule_counters *rwd_shard_rule_counters(const struct rwd_shard *
  * yet. Before the shard runs. CORRUPT: the record cannot be read. */
 RWD_MUST_USE enum rwd_status rwd_shard_replay(
     struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error);
+
+/* A rule version in a state that a replayed rulebook gave it. Before the shard runs. */
+void rwd_shard_replay_rule_version(struct rwd_shard *shard, const struct rwd_rule_version_row *row);
 
 /* Writes all that was replayed into the store, then keeps no more players than its hot limit.
  * Before the shard runs. */

@@ -14,6 +14,14 @@ struct rwd_sandbox_limits rwd_engine__sandbox_limits(const struct rwd_config *co
     };
 }
 
+struct rwd_ruleset_limits rwd_engine__ruleset_limits(const struct rwd_config *config)
+{
+    struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
+    limits.sandbox = rwd_engine__sandbox_limits(config);
+    limits.breaker_error_count = (uint32_t)config->sandbox_error_count_max;
+    return limits;
+}
+
 static void put_until(struct rwd_buffer *out, int64_t until_ms)
 {
     char text[RWD_TIME_TEXT_SIZE];

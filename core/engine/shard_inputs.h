@@ -7,9 +7,10 @@
 #include "domain/config.h"
 #include "engine/batch.h"
 #include "engine/directory.h"
-#include "script/sandbox.h"
+#include "script/ruleset.h"
 
 struct rwd_sandbox_limits rwd_engine__sandbox_limits(const struct rwd_config *config);
+struct rwd_ruleset_limits rwd_engine__ruleset_limits(const struct rwd_config *config);
 
 /* GET /v1/players/{id}'s answer (spec 10). */
 void rwd_engine__put_player(

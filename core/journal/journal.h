@@ -35,7 +35,7 @@ enum rwd_record_type {
     RWD_RECORD_DEAD_LETTER = 4, /* a refused event with its raw body */
     RWD_RECORD_DEAD_LETTER_CHANGE = 5,
     RWD_RECORD_BUDGET = 6,
-    RWD_RECORD_RULE = 7,     /* a rule version: registered, activated, retired, suspended */
+    RWD_RECORD_RULE = 7,     /* a rule version was registered */
     RWD_RECORD_RULEBOOK = 8, /* the set of versions in force from here on */
 };
 

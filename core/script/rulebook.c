@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "domain/rollout.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -22,8 +23,10 @@ struct slot {
 struct rwd_rulebook {
     _Atomic uint32_t references;
     uint32_t rulebook_no;
-    struct rwd_shared_rule **rules;
+    struct rwd_rulebook_seat *seats;
     size_t count;
+    struct rwd_rulebook_entry *shadows;
+    size_t shadow_count;
     struct slot *slots; /* open addressing, a power of two, at most half full */
     size_t slot_mask;
     struct rwd_rulebook_entry *entries;
@@ -71,10 +74,10 @@ const struct rwd_rule *rwd_shared_rule_get(const struct rwd_shared_rule *shared)
     return shared->rule;
 }
 
-static int compare_rules(const void *left, const void *right)
+static int compare_seats(const void *left, const void *right)
 {
-    const struct rwd_rule *a = (*(struct rwd_shared_rule *const *)left)->rule;
-    const struct rwd_rule *b = (*(struct rwd_shared_rule *const *)right)->rule;
+    const struct rwd_rule *a = ((const struct rwd_rulebook_seat *)left)->rule->rule;
+    const struct rwd_rule *b = ((const struct rwd_rulebook_seat *)right)->rule->rule;
     if (a->priority != b->priority) {
         return a->priority > b->priority ? -1 : 1;
     }
@@ -101,11 +104,41 @@ static struct slot *slot_of(const struct rwd_rulebook *rulebook, struct rwd_text
     return &rulebook->slots[i];
 }
 
+/* A canary's players are those of the first places, the active version's all others. */
+static struct rwd_rulebook_entry entry_of(const struct rwd_rulebook *rulebook, size_t index)
+{
+    const struct rwd_rulebook_seat *seat = &rulebook->seats[index];
+    struct rwd_rulebook_entry entry = {
+        .rule = seat->rule->rule, .index = (uint32_t)index, .to = RWD_ROLLOUT_PLACE_COUNT};
+    for (size_t i = 0; i < rulebook->count && seat->role != RWD_RULEBOOK_SHADOW; i++) {
+        const struct rwd_rulebook_seat *other = &rulebook->seats[i];
+        if (other->role != RWD_RULEBOOK_CANARY ||
+            strcmp(other->rule->rule->id, entry.rule->id) != 0) {
+            continue;
+        }
+        uint32_t edge = other->share * (RWD_ROLLOUT_PLACE_COUNT / 100);
+        entry.rollout = other->rule->rule;
+        entry.from = i == index ? 0 : edge;
+        entry.to = i == index ? edge : (uint32_t)RWD_ROLLOUT_PLACE_COUNT;
+    }
+    return entry;
+}
+
+static void index_shadows(struct rwd_rulebook *rulebook)
+{
+    rulebook->shadows = rwd_new((rulebook->count + 1) * sizeof rulebook->shadows[0]);
+    for (size_t i = 0; i < rulebook->count; i++) {
+        if (rulebook->seats[i].role == RWD_RULEBOOK_SHADOW) {
+            rulebook->shadows[rulebook->shadow_count++] = entry_of(rulebook, i);
+        }
+    }
+}
+
 static void index_names(struct rwd_rulebook *rulebook)
 {
     size_t total = 0;
     for (size_t i = 0; i < rulebook->count; i++) {
-        total += rulebook->rules[i]->rule->on_count;
+        total += rulebook->seats[i].rule->rule->on_count;
     }
     size_t slot_count = 4;
     while (slot_count < 2 * total) {
@@ -116,8 +149,9 @@ static void index_names(struct rwd_rulebook *rulebook)
     rulebook->entries = rwd_new(total * sizeof rulebook->entries[0]);
     /* Count each name, give each its stretch, fill them in the book's order. */
     for (size_t i = 0; i < rulebook->count; i++) {
-        const struct rwd_rule *rule = rulebook->rules[i]->rule;
-        for (size_t n = 0; n < rule->on_count; n++) {
+        const struct rwd_rule *rule = rulebook->seats[i].rule->rule;
+        bool asked = rulebook->seats[i].role != RWD_RULEBOOK_SHADOW;
+        for (size_t n = 0; n < rule->on_count && asked; n++) {
             struct slot *slot = slot_of(rulebook, rwd_text_of(rule->on[n]));
             slot->name = rule->on[n];
             slot->count++;
@@ -130,28 +164,47 @@ static void index_names(struct rwd_rulebook *rulebook)
         rulebook->slots[s].count = 0;
     }
     for (size_t i = 0; i < rulebook->count; i++) {
-        const struct rwd_rule *rule = rulebook->rules[i]->rule;
+        const struct rwd_rule *rule = rulebook->seats[i].rule->rule;
+        if (rulebook->seats[i].role == RWD_RULEBOOK_SHADOW) {
+            continue;
+        }
+        struct rwd_rulebook_entry entry = entry_of(rulebook, i);
         for (size_t n = 0; n < rule->on_count; n++) {
             struct slot *slot = slot_of(rulebook, rwd_text_of(rule->on[n]));
-            slot->entries[slot->count++] =
-                (struct rwd_rulebook_entry){.rule = rule, .index = (uint32_t)i};
+            slot->entries[slot->count++] = entry;
         }
     }
 }
 
-struct rwd_rulebook *rwd_rulebook_create(
-    uint32_t rulebook_no, struct rwd_shared_rule *const *rules, size_t count)
+struct rwd_rulebook *rwd_rulebook_create_seated(
+    uint32_t rulebook_no, const struct rwd_rulebook_seat *seats, size_t count)
 {
     struct rwd_rulebook *rulebook = rwd_new(sizeof *rulebook);
     atomic_init(&rulebook->references, 1);
     rulebook->rulebook_no = rulebook_no;
     rulebook->count = count;
-    rulebook->rules = rwd_new(count * sizeof(struct rwd_shared_rule *));
+    rulebook->seats = rwd_new((count + 1) * sizeof rulebook->seats[0]);
     for (size_t i = 0; i < count; i++) {
-        rulebook->rules[i] = rwd_shared_rule_acquire(rules[i]);
+        RWD_REQUIRE(
+            seats[i].role != RWD_RULEBOOK_CANARY || (seats[i].share >= 1 && seats[i].share < 100));
+        rulebook->seats[i] = seats[i];
+        (void)rwd_shared_rule_acquire(seats[i].rule);
     }
-    qsort(rulebook->rules, count, sizeof(struct rwd_shared_rule *), compare_rules);
+    qsort(rulebook->seats, count, sizeof rulebook->seats[0], compare_seats);
     index_names(rulebook);
+    index_shadows(rulebook);
+    return rulebook;
+}
+
+struct rwd_rulebook *rwd_rulebook_create(
+    uint32_t rulebook_no, struct rwd_shared_rule *const *rules, size_t count)
+{
+    struct rwd_rulebook_seat *seats = rwd_new((count + 1) * sizeof seats[0]);
+    for (size_t i = 0; i < count; i++) {
+        seats[i].rule = rules[i];
+    }
+    struct rwd_rulebook *rulebook = rwd_rulebook_create_seated(rulebook_no, seats, count);
+    rwd_free(seats);
     return rulebook;
 }
 
@@ -167,9 +220,10 @@ void rwd_rulebook_release(struct rwd_rulebook *rulebook)
         return;
     }
     for (size_t i = 0; i < rulebook->count; i++) {
-        rwd_shared_rule_release(rulebook->rules[i]);
+        rwd_shared_rule_release(rulebook->seats[i].rule);
     }
-    rwd_free(rulebook->rules);
+    rwd_free(rulebook->seats);
+    rwd_free(rulebook->shadows);
     rwd_free(rulebook->slots);
     rwd_free(rulebook->entries);
     rwd_free(rulebook);
@@ -188,13 +242,13 @@ size_t rwd_rulebook_count(const struct rwd_rulebook *rulebook)
 const struct rwd_rule *rwd_rulebook_at(const struct rwd_rulebook *rulebook, size_t index)
 {
     RWD_REQUIRE(index < rulebook->count);
-    return rulebook->rules[index]->rule;
+    return rulebook->seats[index].rule->rule;
 }
 
 struct rwd_shared_rule *rwd_rulebook_shared_at(const struct rwd_rulebook *rulebook, size_t index)
 {
     RWD_REQUIRE(index < rulebook->count);
-    return rulebook->rules[index];
+    return rulebook->seats[index].rule;
 }
 
 const struct rwd_rulebook_entry *rwd_rulebook_for(
@@ -209,9 +263,27 @@ const struct rwd_rule *rwd_rulebook_find(
     const struct rwd_rulebook *rulebook, struct rwd_text rule_id)
 {
     for (size_t i = 0; i < rulebook->count; i++) {
-        if (rwd_text_is(rule_id, rulebook->rules[i]->rule->id)) {
-            return rulebook->rules[i]->rule;
+        const struct rwd_rulebook_seat *seat = &rulebook->seats[i];
+        if (seat->role != RWD_RULEBOOK_SHADOW && rwd_text_is(rule_id, seat->rule->rule->id)) {
+            return seat->rule->rule;
         }
     }
     return NULL;
+}
+
+bool rwd_rulebook_takes(const struct rwd_rulebook_entry *entry, struct rwd_text user_id)
+{
+    if (entry->rollout == NULL) {
+        return true;
+    }
+    uint32_t place = rwd_rollout_place(
+        rwd_text_of(entry->rollout->id), rwd_text_of(entry->rollout->version), user_id);
+    return place >= entry->from && place < entry->to;
+}
+
+const struct rwd_rulebook_entry *rwd_rulebook_shadows(
+    const struct rwd_rulebook *rulebook, size_t *count)
+{
+    *count = rulebook->shadow_count;
+    return rulebook->shadows;
 }

@@ -15,6 +15,9 @@ struct member {
      * calls the last breaker_error_count errors are spread over. */
     uint64_t error_calls[RWD_BREAKER_ERROR_COUNT_MAX];
     uint64_t errors_noted; /* since the last resume */
+    uint64_t calls_taken;
+    uint64_t errors_taken;
+    struct rwd_histogram *cost; /* NULL: none measured yet */
 };
 
 struct rwd_ruleset {
@@ -58,6 +61,7 @@ static void take_over(struct member *to, struct member *from, bool same_ring)
     to->errors_noted = same_ring ? from->errors_noted : 0;
     to->rule = rwd_shared_rule_acquire(from->rule);
     from->sandbox = NULL;
+    from->cost = NULL;
 }
 
 enum rwd_status rwd_ruleset_create(struct rwd_rulebook *rulebook,
@@ -113,6 +117,7 @@ void rwd_ruleset_destroy(struct rwd_ruleset *ruleset)
     for (size_t i = 0; i < rwd_rulebook_count(ruleset->rulebook); i++) {
         rwd_sandbox_destroy(ruleset->members[i].sandbox);
         rwd_shared_rule_release(ruleset->members[i].rule);
+        rwd_free(ruleset->members[i].cost);
     }
     rwd_free(ruleset->members);
     rwd_rulebook_release(ruleset->rulebook);
@@ -180,4 +185,39 @@ struct rwd_rule_health rwd_ruleset_health(const struct rwd_ruleset *ruleset, siz
         .error_count = rwd_counted(&member->errors),
         .consecutive_error_count = (uint32_t)rwd_counted(&member->consecutive),
         .suspended = rwd_counted(&member->suspended) != 0};
+}
+
+struct rwd_rule_health rwd_ruleset_take_health(struct rwd_ruleset *ruleset, size_t index)
+{
+    struct member *member = member_at(ruleset, index);
+    struct rwd_rule_health health = rwd_ruleset_health(ruleset, index);
+    uint64_t calls = health.call_count;
+    uint64_t errors = health.error_count;
+    health.call_count -= member->calls_taken;
+    health.error_count -= member->errors_taken;
+    member->calls_taken = calls;
+    member->errors_taken = errors;
+    return health;
+}
+
+enum { COST_STRIDE = 16 };
+
+bool rwd_ruleset_wants_cost(const struct rwd_ruleset *ruleset, size_t index)
+{
+    return rwd_counted(&member_at(ruleset, index)->calls) % COST_STRIDE == 0;
+}
+
+void rwd_ruleset_note_cost(struct rwd_ruleset *ruleset, size_t index, uint64_t cost_ns)
+{
+    struct member *member = member_at(ruleset, index);
+    if (member->cost == NULL) {
+        member->cost = rwd_new(sizeof *member->cost);
+    }
+    rwd_histogram_add(member->cost, cost_ns, 1);
+}
+
+uint64_t rwd_ruleset_cost_p99_ns(const struct rwd_ruleset *ruleset, size_t index)
+{
+    const struct member *member = member_at(ruleset, index);
+    return member->cost != NULL ? rwd_histogram_quantile(member->cost, 0.99) : 0;
 }

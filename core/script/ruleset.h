@@ -56,5 +56,13 @@ struct rwd_rule_health {
     bool suspended;
 };
 struct rwd_rule_health rwd_ruleset_health(const struct rwd_ruleset *ruleset, size_t index);
+/* The same with the calls and errors since the last taking: for sums that outlive the VM. */
+struct rwd_rule_health rwd_ruleset_take_health(struct rwd_ruleset *ruleset, size_t index);
+
+/* What its calls cost: one of sixteen is measured, since reading a clock costs as much as a small
+ * rule. wants: the next one is. p99: 0 where none was. */
+bool rwd_ruleset_wants_cost(const struct rwd_ruleset *ruleset, size_t index);
+void rwd_ruleset_note_cost(struct rwd_ruleset *ruleset, size_t index, uint64_t cost_ns);
+uint64_t rwd_ruleset_cost_p99_ns(const struct rwd_ruleset *ruleset, size_t index);
 
 #endif

@@ -150,6 +150,11 @@ static const struct rwd_store__field rule_version_fields[] = {
     FIELD(rwd_rule_version_row, source_name, TEXT, PLAIN),
     FIELD(rwd_rule_version_row, registered_ms, I64, PLAIN),
     FIELD(rwd_rule_version_row, since_ms, I64, PLAIN),
+    FIELD(rwd_rule_version_row, actor, TEXT, PLAIN),
+    FIELD(rwd_rule_version_row, reason, TEXT, PLAIN),
+    FIELD(rwd_rule_version_row, share, U32, PLAIN),
+    FIELD(rwd_rule_version_row, active_ms, I64, PLAIN),
+    FIELD(rwd_rule_version_row, ramp, TEXT, PLAIN),
 };
 const struct rwd_store__table rwd_store__rule_versions =
     TABLE("rule_versions", rwd_rule_version_row, rule_version_fields);

@@ -149,14 +149,16 @@ struct rwd_rule_version_row {
     uint32_t rule_no;
     uint32_t version_no;
     struct rwd_text content_hash; /* hex */
-    struct rwd_text state;        /* registered, active, retired, suspended */
+    struct rwd_text state;        /* draft, shadow, canary, active, retired, suspended */
     struct rwd_text source;
     struct rwd_text source_name;
     int64_t registered_ms;
     int64_t since_ms;
-    /* Of the journal's record, the audit of its newest state; not in the table. */
-    struct rwd_text actor;
+    struct rwd_text actor;  /* who brought it into its state */
     struct rwd_text reason; /* may be empty */
+    uint32_t share;         /* per cent of the players */
+    int64_t active_ms;      /* when it became the active one last; 0: never */
+    struct rwd_text ramp;   /* JSON of how its ramp stands; empty: none */
 };
 
 /* The rules asked for one event name under one rulebook, in order: what verdict bytes speak of. */
@@ -164,6 +166,12 @@ struct rwd_rulebook_row {
     uint32_t rulebook_no;
     struct rwd_text versions; /* JSON: {"bet":[version_no, ...], ...} */
     int64_t since_ms;
+    /* Of the journal's record; not in the table, where the versions' own rows say it. */
+    struct rwd_text actor;
+    struct rwd_text reason;
+    struct rwd_text changes; /* the versions in a new state: see rwd_rulebook_next_change */
+    const struct rwd_rule_version_row *changed; /* the same live, as whole rows; not encoded */
+    size_t changed_count;
 };
 
 struct rwd_checkpoint {

@@ -292,5 +292,6 @@ def test_who_acted_is_in_the_journal(make_daemon):
                     ("reject", f"rewardctl:{user}", "bot")]
     assert [(line["who"], line["why"]) for line in lines if "hard_cap" in line] == [
         ("engine.conf", ""), ("a" * 64, "more to come")]
-    assert [(line["state"], line["who"], line["why"]) for line in lines if "state" in line] == [
+    assert [(change["state"], line["who"], line["why"]) for line in lines
+            if line["type"] == "rulebook" for change in line["changes"]] == [
         ("active", "rules folder", ""), ("retired", "ann of growth", "over")]

@@ -311,15 +311,6 @@ def test_its_own_tests_are_run_before_the_switch(live):
                   and live.accept(bet("u2", 1, ts=noon())) and live.points("u2", "tested"))
 
 
-def test_a_share_below_all_is_refused(live):
-    """Canaries are not built yet: what cannot be kept is not promised."""
-    live.write_rule("live", "2.0.0", version("2.0.0", "10"))
-    live.hup()
-    live.wait_for(lambda: knows(live, "live", "2.0.0"))
-    expect_problem(live.post("/v1/rules/live/versions/2.0.0/activate", {"share": 10}), (400, 422), "share")
-    assert gain(live) == 1
-
-
 def test_retire_and_what_is_not_there(live):
     assert live.post("/v1/rules/live/versions/1.0.0/retire").status == 200
     live.wait_for(lambda: gain(live) == 0)

@@ -242,6 +242,7 @@ static void names_of_verdicts_and_caps(void **state)
     }
     assert_string_equal(rwd_rule_verdict_name(RWD_RULE_WHERE_GEO), "where.geo");
     assert_string_equal(rwd_rule_verdict_name(RWD_RULE_COUNTED), "counted");
+    assert_string_equal(rwd_rule_verdict_name(RWD_RULE_OTHER_VERSION), "other_version");
     assert_string_equal(rwd_rule_verdict_name((enum rwd_rule_verdict)200), "unknown");
     assert_string_equal(rwd_cap_name(RWD_CAP_DAY), "per_day");
     assert_string_equal(rwd_cap_name((enum rwd_cap)200), "unknown");

@@ -254,8 +254,8 @@ static void rows_of_nobody(void **state)
         const struct rwd_dead_letter_row letter = {t, t, t, t, t, t, t, t, i, t, 1, 2};
         const struct rwd_delivery_row delivery = {t, i, 2, t, 200, t, t};
         const struct rwd_budget_row budget = {t, i, t, t, 3, 4, t, t};
-        const struct rwd_rule_version_row version = {t, t, i, 1, t, t, t, t, 5, 6, t, t};
-        const struct rwd_rulebook_row rulebook = {i, t, 7};
+        const struct rwd_rule_version_row version = {t, t, i, 1, t, t, t, t, 5, 6, t, t, 10, 4, t};
+        const struct rwd_rulebook_row rulebook = {i, t, 7, t, t, t, &version, 1};
         rwd_checkpoint_add_dead_letter(message, &letter);
         rwd_checkpoint_add_delivery(message, &delivery);
         rwd_checkpoint_add_budget(message, &budget);

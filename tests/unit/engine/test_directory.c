@@ -103,11 +103,35 @@ static void read_while_it_grows(void **state)
     rwd_directory_destroy(directory);
 }
 
+/* Switching to and fro takes no memory: the last many are known, and the same texts are shared. */
+static void rulebooks_for_ever(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{\"bet\":[1]}", "{\"bet\":[2]}"};
+    struct rwd_directory *directory = rwd_directory_create();
+    enum { COUNT = 3 * RWD_DIRECTORY_RULEBOOK_COUNT_MAX };
+    for (uint32_t no = 1; no <= COUNT; no++) {
+        rwd_directory_add_rulebook(directory, no, rwd_text_of(texts[no % 2]));
+    }
+    const char *first = rwd_directory_rulebook(directory, COUNT).data;
+    for (uint32_t no = 1; no <= COUNT; no++) {
+        struct rwd_text text = rwd_directory_rulebook(directory, no);
+        if (no <= COUNT - RWD_DIRECTORY_RULEBOOK_COUNT_MAX) {
+            assert_null(text.data);
+        } else {
+            assert_true(rwd_text_is(text, texts[no % 2]));
+            assert_true((text.data == first) == (no % 2 == COUNT % 2));
+        }
+    }
+    rwd_directory_destroy(directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_to_names),
         cmocka_unit_test(rulebooks),
+        cmocka_unit_test(rulebooks_for_ever),
         cmocka_unit_test(full_is_an_answer),
         cmocka_unit_test(read_while_it_grows),
     };

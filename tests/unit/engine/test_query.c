@@ -539,7 +539,8 @@ static void rulebook_of_another_life(void **state)
     assert_has(inquiry, "\"rule_id\":\"capped\"");
     assert_has_not(inquiry, "elsewhere");
     rwd_inquiry_destroy(inquiry);
-    const struct rwd_rulebook_row rulebook = {1, RWD_TEXT("{\"bet\":[1,2,3]}"), MS(0)};
+    const struct rwd_rulebook_row rulebook = {
+        .rulebook_no = 1, .versions = RWD_TEXT("{\"bet\":[1,2,3]}"), .since_ms = MS(0)};
     const struct rwd_checkpoint checkpoint = {
         .journal_position = 3, .rulebooks = &rulebook, .rulebook_count = 1};
     ASSERT_OK(rwd_store_checkpoint(f->store, &checkpoint, &f->error));

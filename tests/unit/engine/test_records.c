@@ -123,8 +123,8 @@ static void rows(void **state)
     }
 
     const struct rwd_rule_version_row version = {RWD_TEXT("r"), RWD_TEXT("1.0.0"), 3, UINT32_MAX,
-        RWD_TEXT("hash"), RWD_TEXT("active"), RWD_TEXT("return rule {}"), RWD_TEXT("r.lua"), 1, 2,
-        RWD_TEXT("bob"), RWD_TEXT("")};
+        RWD_TEXT("hash"), RWD_TEXT("canary"), RWD_TEXT("return rule {}"), RWD_TEXT("r.lua"), 1, 2,
+        RWD_TEXT("bob"), RWD_TEXT(""), 10, INT64_MAX, RWD_TEXT("{}")};
     struct rwd_rule_version_row version_read;
     body.size = 0;
     rwd_rule_version_encode(&version, &body);
@@ -134,14 +134,33 @@ static void rows(void **state)
     assert_int_equal(version_read.rule_no, 3);
     assert_int_equal(version_read.version_no, UINT32_MAX);
     assert_text(version_read.content_hash, "hash");
-    assert_text(version_read.state, "active");
+    assert_text(version_read.state, "canary");
     assert_text(version_read.source, "return rule {}");
     assert_text(version_read.source_name, "r.lua");
     assert_true(version_read.registered_ms == 1 && version_read.since_ms == 2);
     assert_text(version_read.actor, "bob");
     assert_text(version_read.reason, "");
+    assert_int_equal(version_read.share, 10);
+    assert_true(version_read.active_ms == INT64_MAX);
+    assert_text(version_read.ramp, "{}");
+    for (size_t cut = 0; cut < body.size; cut++) {
+        struct rwd_text text = {.data = body.data, .size = cut};
+        assert_int_equal(rwd_rule_version_decode(text, &version_read), RWD_CORRUPT);
+    }
 
-    const struct rwd_rulebook_row rulebook = {9, RWD_TEXT("{\"bet\":[1,2]}"), 5};
+    struct rwd_buffer changes = {0};
+    struct rwd_rule_version_row other = version;
+    other.version_no = 7;
+    other.share = 0;
+    other.ramp = (struct rwd_text){0};
+    rwd_rulebook_put_change(&version, &changes);
+    rwd_rulebook_put_change(&other, &changes);
+    const struct rwd_rulebook_row rulebook = {.rulebook_no = 9,
+        .versions = RWD_TEXT("{\"bet\":[1,2]}"),
+        .since_ms = 5,
+        .actor = RWD_TEXT("ann"),
+        .reason = RWD_TEXT("try it"),
+        .changes = rwd_buffer_text(&changes)};
     struct rwd_rulebook_row rulebook_read;
     body.size = 0;
     rwd_rulebook_encode(&rulebook, &body);
@@ -149,6 +168,25 @@ static void rows(void **state)
     assert_int_equal(rulebook_read.rulebook_no, 9);
     assert_text(rulebook_read.versions, "{\"bet\":[1,2]}");
     assert_int_equal(rulebook_read.since_ms, 5);
+    assert_text(rulebook_read.actor, "ann");
+    assert_text(rulebook_read.reason, "try it");
+    struct rwd_rulebook_change change;
+    struct rwd_text rest = rulebook_read.changes;
+    assert_int_equal(rwd_rulebook_next_change(&rest, &change), RWD_OK);
+    assert_int_equal(change.version_no, UINT32_MAX);
+    assert_text(change.state, "canary");
+    assert_int_equal(change.share, 10);
+    assert_true(change.since_ms == 2 && change.active_ms == INT64_MAX);
+    assert_text(change.ramp, "{}");
+    assert_int_equal(rwd_rulebook_next_change(&rest, &change), RWD_OK);
+    assert_int_equal(change.version_no, 7);
+    assert_text(change.ramp, "");
+    assert_int_equal(rwd_rulebook_next_change(&rest, &change), RWD_NOT_FOUND);
+    for (size_t cut = 1; cut < changes.size / 2; cut++) {
+        rest = (struct rwd_text){.data = changes.data, .size = cut};
+        assert_int_equal(rwd_rulebook_next_change(&rest, &change), RWD_CORRUPT);
+    }
+    rwd_buffer_finish(&changes);
     for (size_t cut = 0; cut < body.size; cut++) {
         struct rwd_text text = {.data = body.data, .size = cut};
         assert_int_equal(rwd_rulebook_decode(text, &rulebook_read), RWD_CORRUPT);

@@ -1,0 +1,295 @@
+"""The life of a rule version, live: canaries, ramps with guards, shadows, deploys, rollbacks."""
+
+import json
+import time
+
+import pytest
+
+import rulebook
+from rewardd import bet, expect_problem, noon
+
+USERS = [f"u{number}" for number in range(400)]
+
+
+def version(number, score, **more):
+    return rulebook.rule("live", number, score=score, **more)
+
+
+@pytest.fixture
+def live(make_daemon):
+    """1.0.0 is active and worth 1 point a bet; 2.0.0, a draft, is worth 10."""
+    daemon = make_daemon(rules={("live", "1.0.0"): version("1.0.0", "1")})
+    upload(daemon, version("2.0.0", "10"))
+    return daemon
+
+
+def upload(daemon, source):
+    answer = daemon.request("POST", "/v1/rules", source.encode(), {"Content-Type": "text/x-lua"})
+    assert answer.status == 201, answer
+    return answer.json
+
+
+def command(daemon, path, body=None, status=200):
+    answer = daemon.post("/v1/rules/live" + path, body)
+    assert answer.status == status, answer
+    return answer.json
+
+
+def activate(daemon, number, **body):
+    return command(daemon, f"/versions/{number}/activate", body)
+
+
+def state_of(daemon, number, rule_id="live"):
+    rule = daemon.get(f"/v1/rules/{rule_id}").json
+    return next(version for version in rule["versions"] if version["version"] == number)
+
+
+def versions_of(daemon, users):
+    """Which version decides for each of them now, as their events' answers say."""
+    found = {}
+    for begin in range(0, len(users), 200):
+        part = users[begin:begin + 200]
+        for user, result in zip(part, daemon.accept(*[bet(user, 1, ts=noon()) for user in part])):
+            rows = [row for row in result["points"] if row["rule_id"] == "live"]
+            assert len(rows) == 1, result
+            assert (rows[0]["version"], rows[0]["points"]) in (("1.0.0", 1), ("2.0.0", 10)), rows
+            found[user] = rows[0]["version"]
+    return found
+
+
+def new_ones(daemon, users):
+    return {user for user, number in versions_of(daemon, users).items() if number == "2.0.0"}
+
+
+def wait_share(daemon, share):
+    """A switch is answered when it is durable; the shards have it a moment later."""
+    probes = [f"probe{number}" for number in range(50)]
+    wanted = {0: lambda count: count == 0, 100: lambda count: count == 50}.get(
+        share, lambda count: 0 < count < 50)
+    daemon.wait_for(lambda: wanted(len(new_ones(daemon, probes))))
+
+
+def test_a_draft_decides_nothing(live):
+    assert state_of(live, "2.0.0")["state"] == "draft"
+    assert new_ones(live, USERS[:20]) == set()
+
+
+def test_a_canarys_share_is_sticky_and_grows(live):
+    activate(live, "2.0.0", share=10)
+    wait_share(live, 10)
+    tenth = new_ones(live, USERS)
+    assert 0.05 * len(USERS) < len(tenth) < 0.15 * len(USERS)
+    assert new_ones(live, USERS) == tenth, "sticky"
+    live.restart()
+    assert new_ones(live, USERS) == tenth, "over a restart too"
+    activate(live, "2.0.0", share=50)
+    live.wait_for(lambda: len(new_ones(live, USERS)) > 0.4 * len(USERS))
+    half = new_ones(live, USERS)
+    assert tenth < half and len(half) < 0.6 * len(USERS)
+    answer = live.post("/v1/rules/live/versions/2.0.0/activate", {"share": 10})
+    expect_problem(answer, 409, "only grows")
+    activate(live, "2.0.0", share=100)
+    live.wait_for(lambda: new_ones(live, USERS) == set(USERS))
+    assert state_of(live, "1.0.0")["state"] == "retired"
+
+
+def test_a_decision_names_one_version_of_a_rule(live):
+    activate(live, "2.0.0", share=50)
+    wait_share(live, 50)
+    for user in USERS[:20]:
+        event = bet(user, 1, ts=noon())
+        live.accept(event)
+        rules = [row for row in live.decision(event["event_id"])["rules"]
+                 if row["rule_id"] == "live"]
+        assert len(rules) == 1 and len(rules[0]["content_hash"]) == 64, rules
+        assert rules[0]["points"] == {"1.0.0": 1, "2.0.0": 10}[rules[0]["version"]]
+
+
+def test_a_rollback_takes_a_canary_from_everybody(live):
+    activate(live, "2.0.0", share=50, reason="try it")
+    wait_share(live, 50)
+    assert state_of(live, "2.0.0")["reason"] == "try it"
+    answer = live.request("POST", "/v1/rules/live/rollback", {"reason": "too generous"},
+                          {"X-Actor": "ann"})
+    assert answer.status == 200 and answer.json["version"] == "1.0.0", answer
+    wait_share(live, 0)
+    found = state_of(live, "2.0.0")
+    assert (found["state"], found["share"]) == ("retired", 0)
+    assert (found["actor"], found["reason"]) == ("ann", "too generous")
+    live.stop()
+    lines = [json.loads(line) for line in live.ctl("journal", "cat").stdout.splitlines()]
+    changes = [(change["version"], change["state"], change["share"], line["who"], line["why"])
+               for line in lines if line["type"] == "rulebook" for change in line["changes"]]
+    assert ("2.0.0", "canary", 50, "api", "try it") in changes
+    assert ("2.0.0", "retired", 0, "ann", "too generous") in changes
+
+
+def test_status_counts(live):
+    activate(live, "2.0.0", share=50)
+    wait_share(live, 50)
+    versions_of(live, USERS)
+    old, new = state_of(live, "1.0.0")["stats"], state_of(live, "2.0.0")["stats"]
+    assert old["calls"] == old["points"] and old["errors"] == 0
+    assert new["points"] == 10 * new["calls"] > 0
+    text = live.ctl("rules", "status", "live").stdout
+    assert "canary" in text and "active" in text and "50" in text
+
+
+def ramp(daemon, status=200, **body):
+    return command(daemon, "/versions/2.0.0/ramp", {"steps": [10, 50, 100], "every_ms": 100,
+                                                    **body}, status)
+
+
+def test_a_ramp_grows_by_itself_and_survives_a_restart(live):
+    ramp(live, every_ms=86400000)
+    wait_share(live, 10)
+    tenth = new_ones(live, USERS)
+    live.kill9()
+    live.restart()
+    found = state_of(live, "2.0.0")
+    assert (found["state"], found["share"], found["ramp"]["state"]) == ("canary", 10, "running")
+    assert new_ones(live, USERS) == tenth
+    ramp(live, every_ms=100, guards={"calls_min": 20, "srm": False})
+
+    def grown():
+        assert tenth <= new_ones(live, USERS), "nobody is moved back"
+        return state_of(live, "2.0.0")["state"] == "active"
+    live.wait_for(grown)
+    found = state_of(live, "2.0.0")
+    assert found["ramp"]["state"] == "done" and found["actor"] == "ramp"
+    assert state_of(live, "1.0.0")["state"] == "retired"
+
+
+def test_questions_are_answered_while_a_ramp_steps(live):
+    """A question that comes during a switch that nobody asked for must not wait for the next one."""
+    ramp(live, steps=list(range(5, 80, 5)), guards={"calls_min": 0, "srm": False})
+    worst, state = 0, "running"
+    while state == "running":
+        begin = time.monotonic()
+        state = state_of(live, "2.0.0")["ramp"]["state"]
+        worst = max(worst, time.monotonic() - begin)
+    assert state == "done" and worst < 10, f"{worst:.1f} s for an answer"
+
+
+def test_a_ramp_with_errors_rolls_itself_back(make_daemon):
+    """It fails for one player of fifty: too rarely for the breaker, too often for the guard."""
+    daemon = make_daemon(rules={("live", "1.0.0"): version("1.0.0", "1")},
+                         extra="sandbox { error_count_max = 60 }")
+    upload(daemon, version("2.0.0", "event.payload.bet > 1 and event.nothing.x + nil or 10"))
+    ramp(daemon, every_ms=86400000, steps=[50, 100], guards={"calls_min": 50})
+    wait_share(daemon, 50)
+    for begin in range(0, 400, 50):
+        users = USERS[begin:begin + 50]
+        daemon.accept(*[bet(user, 2 if number % 20 < 2 else 1, ts=noon())
+                        for number, user in enumerate(users)])
+    daemon.wait_for(lambda: state_of(daemon, "2.0.0")["state"] == "retired")
+    found = state_of(daemon, "2.0.0")
+    assert found["ramp"]["state"] == "rolled_back" and "errors" in found["ramp"]["why"], found
+    assert found["actor"] == "ramp"
+    wait_share(daemon, 0)
+
+
+@pytest.mark.parametrize("spins, verdict", [(11, "running"), (30, "rolled_back")])
+def test_a_ramp_that_spends_too_much_rolls_itself_back(make_daemon, wallet, spins, verdict):
+    """Three times the money of the version it replaces, per player, at half of the players."""
+    pays = {"guards": rulebook.guards(kyc=0)}
+    daemon = make_daemon(rules={("live", "1.0.0"): version(
+        "1.0.0", "1", milestones=[(1, rulebook.freespins(10))], **pays)})
+    upload(daemon, version("2.0.0", "10", milestones=[(1, rulebook.freespins(spins))], **pays))
+    ramp(daemon, every_ms=86400000, steps=[50, 100], guards={"calls_min": 20})
+    wait_share(daemon, 50)
+    versions_of(daemon, USERS[:200])
+
+    def judged():
+        stats = state_of(daemon, "2.0.0")["stats"]
+        return stats["reward_tasks"] >= 80 and state_of(daemon, "2.0.0")["ramp"]["state"] == verdict
+    daemon.wait_for(judged)
+    found = state_of(daemon, "2.0.0")
+    assert found["state"] == ("canary" if verdict == "running" else "retired"), found
+    assert ("money" in found["ramp"]["why"]) == (verdict != "running"), found
+
+
+def test_bad_ramps_are_refused(live):
+    for body in ({"steps": []}, {"steps": [50, 10]}, {"steps": [0]}, {"steps": "10"},
+                 {"every_ms": 0}, {"every_ms": 1}, {"guards": {"nonsense": 1}},
+                 {"guards": {"errors_per_mille": -1}}, {"nonsense": 1}):
+        ramp(live, status=400, **body)
+    assert state_of(live, "2.0.0")["state"] == "draft"
+    done = live.ctl("rules", "ramp", "live@2.0.0", "--steps", "10,50", "--every", "soon",
+                    check=False)
+    assert done.returncode == 2 and "--every" in done.stderr
+
+
+def test_ctl_walks_a_version_through_its_life(live):
+    assert "canary for 10 %" in live.ctl("rules", "activate", "live@2.0.0", "--share", "10").stdout
+    assert "canary for 50 %" in live.ctl("rules", "ramp", "live@2.0.0", "--steps", "50,100",
+                                         "--every", "2h", "--reason", "looks good").stdout
+    assert "running 1 of 2: 50 %" in live.ctl("rules", "status").stdout
+    assert "live 1.0.0 is active" in live.ctl("rules", "rollback", "live").stdout
+    assert "shadow" in live.ctl("rules", "shadow", "live@2.0.0").stdout
+    assert "retired" in live.ctl("rules", "retire", "live@2.0.0").stdout
+
+
+# ---------------------------------------------------------------- shadows
+
+
+def shadow_of(daemon):
+    return state_of(daemon, "2.0.0")["shadow"] or {}
+
+
+def test_a_shadow_gives_nothing_and_is_counted(make_daemon, wallet):
+    """It would pay more to those who bet 2, and nothing to those who bet 1."""
+    pays = {"guards": rulebook.guards(kyc=0)}
+    daemon = make_daemon(rules={("live", "1.0.0"): version(
+        "1.0.0", "10", milestones=[(10, rulebook.freespins(10))], **pays)})
+    upload(daemon, version("2.0.0", "event.payload.bet > 1 and 25 or 0",
+                           milestones=[(20, rulebook.freespins(30))], **pays))
+    daemon.accept(*[bet(user, 1, ts=noon()) for user in USERS[:10]])
+    before = daemon.budget()
+    assert command(daemon, "/versions/2.0.0/shadow", {"reason": "warm up"})["state"] == "shadow"
+    assert shadow_of(daemon) == {} or shadow_of(daemon)["players"] == 0
+    rich, poor = USERS[100:130], USERS[200:250]
+
+    def seen():
+        daemon.accept(*[bet("probe", 1, ts=noon())])
+        return shadow_of(daemon).get("players", 0) >= 1
+    daemon.wait_for(seen)
+    probes = daemon.points("probe", "live")
+    daemon.accept(*[bet(user, 2, ts=noon()) for user in rich],
+                  *[bet(user, 1, ts=noon()) for user in poor])
+    daemon.wait_for(lambda: shadow_of(daemon)["players"] == 81)
+    found = shadow_of(daemon)
+    assert (found["one_player_of"], found["winners"], found["losers"]) == (1, 30, 51), found
+    assert found["reward_tasks_would"] == 30 and found["points_would"] == 30 * 25, found
+    # The probe's first bets may have come before the switch.
+    assert 0 < found["points_got"] - 80 * 10 <= probes and found["reward_tasks_got"] in (80, 81)
+    pool, = found["pools"]
+    assert pool["pool_id"] == "nov_season" and pool["would"] == "90.00", pool
+    assert pool["difference"] == f"{90 - found['reward_tasks_got']:.2f}", pool
+    # Nothing of it is real.
+    assert {task["origin"]["version"] for task in daemon.tasks()} == {"1.0.0"}
+    assert daemon.points(rich[0], "live") == 10 and daemon.points(poor[0], "live") == 10
+    after = daemon.budget()
+    assert float(before["free"]) - float(after["free"]) == 81.0
+    assert "30 would win, 51 would lose" in daemon.ctl("rules", "status", "live").stdout
+
+
+def test_a_failing_shadow_disturbs_nobody(live):
+    upload(live, version("3.0.0", "event.nothing.x + nil"))
+    command(live, "/versions/3.0.0/shadow")
+    live.wait_for(lambda: versions_of(live, USERS[:20])
+                  and state_of(live, "3.0.0")["state"] == "suspended")
+    assert set(versions_of(live, USERS[:40]).values()) == {"1.0.0"}
+    assert state_of(live, "1.0.0")["state"] == "active"
+    assert state_of(live, "1.0.0")["stats"]["errors"] == 0
+
+
+def test_a_shadow_survives_a_restart_and_can_be_activated(live):
+    activate(live, "2.0.0", shadow=True)
+    live.restart()
+    assert state_of(live, "2.0.0")["state"] == "shadow"
+    expect_problem(live.post("/v1/rules/live/versions/1.0.0/shadow"), 409)
+    expect_problem(live.post("/v1/rules/live/versions/2.0.0/activate",
+                             {"shadow": True, "share": 10}), 400, "share")
+    activate(live, "2.0.0")
+    wait_share(live, 100)
