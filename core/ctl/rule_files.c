@@ -225,7 +225,8 @@ int rwd_rule_files_check(struct rwd_ctl *ctl, const char *path, bool verbose)
         .verbose = verbose,
         .limits = {.instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
             .memory_size_max = (uint32_t)(config->sandbox_memory_size_max_mib << 20),
-            .deadline_ms = (uint32_t)config->sandbox_deadline_ms}};
+            .deadline_ms = (uint32_t)config->sandbox_deadline_ms,
+            .deadline_hard_ms = (uint32_t)config->sandbox_deadline_hard_ms}};
     struct rwd_thread thread;
     struct rwd_error error = {0};
     if (rwd_thread_start(&thread, "rules", RWD_SANDBOX_STACK_SIZE, run_check, &check, &error) !=

@@ -11,6 +11,7 @@ struct rwd_sandbox_limits rwd_engine__sandbox_limits(const struct rwd_config *co
         .instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
         .memory_size_max = (uint32_t)config->sandbox_memory_size_max_mib << 20,
         .deadline_ms = (uint32_t)config->sandbox_deadline_ms,
+        .deadline_hard_ms = (uint32_t)config->sandbox_deadline_hard_ms,
     };
 }
 
