@@ -219,6 +219,25 @@ static enum rwd_status call_rule(const struct rwd_rule *rule, struct rwd_sandbox
     return status;
 }
 
+/* A reward that its rule's budget can never pay, being in another currency, is the rule's mistake:
+ * it is told at once instead of becoming a task that nobody can settle. What a milestone names was
+ * looked at when the rule was loaded. */
+static enum rwd_status check_currency(const struct making *making, const struct rwd_rule *rule,
+    const struct rwd_reward *reward, struct rwd_error *error)
+{
+    const struct rwd_pools *pools = making->facts->pools;
+    const struct rwd_pool_terms *terms =
+        reward->has_cost ? rwd_pool_terms(pools, rwd_pools_find(pools, rwd_text_of(rule->budget)))
+                         : NULL;
+    if (terms == NULL || rwd_currency_equal(reward->cost.currency, terms->currency)) {
+        return RWD_OK;
+    }
+    return rwd_fail(error, RWD_SCRIPT,
+        "%s: grant: %s costs %s, but budget '%s' is in %s; name a budget in that currency",
+        rule->source_name, rwd_reward_kind_name(reward->kind), reward->cost.currency.code,
+        rule->budget, terms->currency.code);
+}
+
 static enum rwd_status add_effect(struct making *making, const struct rwd_rule_effect *effect)
 {
     struct rwd_decision *decision = making->decision;
@@ -281,6 +300,9 @@ static enum rwd_status decide_rule(
     bool granted = false;
     enum rwd_status status = call_rule(rule, rwd_ruleset_sandbox(ruleset, entry->index), &call,
         &effect, &granted, &reward, verdict, &error);
+    if (status == RWD_OK && granted) {
+        status = check_currency(making, rule, &reward, &error);
+    }
     bool suspended = rwd_ruleset_note(ruleset, entry->index, status != RWD_OK);
     if (status != RWD_OK) {
         *verdict = RWD_RULE_ERROR;
