@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "decide/gates.h"
 #include "engine/directory.h"
+#include "engine/in_flight.h"
 #include "engine/inquiry.h"
 
 #include <stdatomic.h>
@@ -37,6 +38,7 @@ enum rwd_keeper_message {
 struct rwd_suspension_message {
     struct rwd_message message;
     uint32_t version_no;
+    struct rwd_error error; /* the last one: the reason that is journaled */
 };
 
 struct rwd_keeper_options {
@@ -47,7 +49,8 @@ struct rwd_keeper_options {
     struct rwd_directory *directory;
     struct rwd_mailbox **shards; /* filled in before the keeper runs */
     uint32_t shard_count;
-    _Atomic bool *ready; /* set when the rules are in force for the first time */
+    _Atomic bool *ready;              /* set when the rules are in force for the first time */
+    struct rwd_in_flight **in_flight; /* filled in before the keeper runs; which rules crashed */
 };
 
 struct rwd_keeper;
@@ -63,7 +66,8 @@ RWD_MUST_USE enum rwd_status rwd_keeper_restore(
 void rwd_keeper_restore_rulebook(struct rwd_keeper *keeper, const struct rwd_rulebook_row *row);
 
 /* The thread's function. First the last rulebook comes back in force (a version that a stricter
- * program no longer loads is left out, and the log says so) and configured budgets that are new are
+ * program no longer loads is left out, one that in_flight.h blames for the last crashes is
+ * suspended, and the log says so) and configured budgets that are new are
  * made; then the folder is read and watched. Ends at RWD_KEEPER_STOP. */
 void rwd_keeper_run(void *keeper);
 
