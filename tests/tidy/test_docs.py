@@ -5,6 +5,10 @@ Run as a program, this writes the blocks anew from the files.
 
 import pathlib
 import re
+import shutil
+import subprocess
+
+import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "rules.md"
@@ -43,6 +47,20 @@ def test_links_inside_the_page_lead_somewhere():
     dead += [link for link in re.findall(r"\]\(([^)#:]+)\)", text)
              if not (PAGE.parent / link).exists()]
     assert not dead, dead
+
+
+def test_luacheck_has_nothing_to_say():
+    tool = shutil.which("luacheck")
+    if tool is None:
+        pytest.skip("luacheck (the package lua-check) is not installed")
+    done = subprocess.run([tool, "--no-color", "--codes", "-q", "scripts", "rules", "docs/recipes"],
+                          cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # The counter-check: a name that the sandbox has not is told of.
+    wrong = subprocess.run([tool, "--no-color", "--codes", "--filename", "rules/x/1.0.0.lua", "-"],
+                           cwd=REPOSITORY, input="return os.time()\n", capture_output=True,
+                           text=True, check=False)
+    assert wrong.returncode != 0 and "'os'" in wrong.stdout
 
 
 if __name__ == "__main__":
