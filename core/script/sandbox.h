@@ -8,6 +8,10 @@
  * with RWD_SCRIPT; the VM is then thrown away and made anew from the rule's source, so nothing a
  * failed call did is left.
  *
+ * Same event, same facts, same answer, in every VM: pairs walks in sorted order (LuaJIT's own
+ * follows a seed that each VM draws anew), math.random draws from the event, no address can be
+ * seen. What is left is # of a list with holes, and decide/order_check.h looks for that.
+ *
  * Threads:   a VM belongs to the thread that made it (a shard), which needs a big stack: see
  *            RWD_SANDBOX_STACK_SIZE.
  * Ownership: create/destroy; the rule is borrowed for the VM's life; what a call returns is copied

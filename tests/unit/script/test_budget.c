@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "script/ruleset.h"
+#include "script/vm.h"
 
 enum { VM_COUNT = 40 };
 
@@ -38,6 +39,9 @@ static const char mixed[] =
     "for w in table.concat(names, ' ', 1, 40):gmatch('%w+') do total = total + #w end\n"
     "for i, v in ipairs(event.payload.list) do total = total + i * v end\n"
     "for k in pairs(event.payload) do total = total + #k end\n"
+    /* Small ones: by chance their hash order is sorted in some VMs. */
+    "for k, v in pairs({ a = 1, b = 2 }) do total = total + v end\n"
+    "for k, v in pairs({ x = 1, y = 2, z = 3 }) do total = total + v end\n"
     "for i = 1, 300 do names[i] = { i, tostring(i), function() return i end } end\n"
     "total = total + math.random(1000)\n"
     "return points { count = total % 1000000 + 1 }";
@@ -146,6 +150,67 @@ static void the_limit_is_the_limit(void **state)
     close_fixture(&f);
 }
 
+/* The keys of one table, as the hash has them and as pairs gives them. */
+struct orders {
+    char raw[512];
+    char sorted[512];
+};
+
+static int read_orders(lua_State *L)
+{
+    struct orders *orders = lua_touserdata(L, 1);
+    char *out = orders->raw;
+    lua_newtable(L);
+    int table = lua_gettop(L);
+    for (int i = 0; i < 20; i++) {
+        lua_pushfstring(L, "key%d", i * 7 % 20);
+        lua_pushboolean(L, 1);
+        lua_rawset(L, table);
+    }
+    lua_pushnil(L);
+    while (lua_next(L, table) != 0) {
+        out += snprintf(out, 16, "%s ", lua_tostring(L, -2));
+        lua_pop(L, 1);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_ENVIRONMENT);
+    lua_getfield(L, -1, "pairs");
+    lua_pushvalue(L, table);
+    lua_call(L, 1, 1);
+    out = orders->sorted;
+    for (;;) {
+        lua_pushvalue(L, -1);
+        lua_call(L, 0, 1);
+        if (lua_isnil(L, -1)) {
+            return 0;
+        }
+        out += snprintf(out, 16, "%s ", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+}
+
+/* Each VM draws a seed of its own for its hashes, and pairs does not let on. */
+static void pairs_has_one_order_whatever_the_seed(void **state)
+{
+    (void)state;
+    const struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
+    struct orders first;
+    int raw_differs = 0;
+    for (int i = 0; i < VM_COUNT; i++) {
+        struct orders orders = {{0}, {0}};
+        struct rwd_vm *vm = NULL;
+        struct rwd_error error;
+        assert_int_equal(rwd_vm_create(&limits, "r.lua", &vm, &error), RWD_OK);
+        assert_int_equal(rwd_vm_run(vm, read_orders, &orders, false, &error), RWD_OK);
+        rwd_vm_destroy(vm);
+        if (i == 0) {
+            first = orders;
+        }
+        raw_differs += strcmp(orders.raw, first.raw) != 0;
+        assert_string_equal(orders.sorted, first.sorted);
+    }
+    assert_true(raw_differs > 0);
+}
+
 static void run_endless(struct fixture *f, uint32_t soft_ms, uint32_t hard_ms)
 {
     struct rwd_reward reward;
@@ -249,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_count_is_the_same_in_every_vm),
         cmocka_unit_test(a_call_is_stopped_at_the_same_place),
         cmocka_unit_test(the_limit_is_the_limit),
+        cmocka_unit_test(pairs_has_one_order_whatever_the_seed),
         cmocka_unit_test(a_loop_meets_the_soft_deadline),
         cmocka_unit_test(one_hard_stop_suspends),
     };
