@@ -1,7 +1,7 @@
 #include "ctl/rule_files.h"
 
 #include "base/memory.h"
-#include "decide/rule_test.h"
+#include "decide/order_check.h"
 #include "runtime/thread.h"
 #include "script/sandbox.h"
 
@@ -98,6 +98,15 @@ static void run_case(
     rwd_buffer_finish(&report);
 }
 
+static void check_order(
+    struct check *check, const struct rwd_rule *rule, const struct rwd_rule_tests *tests)
+{
+    struct rwd_error error;
+    if (rwd_order_check(rule, tests, &error) != RWD_OK) {
+        fail(check, error.text);
+    }
+}
+
 static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path)
 {
     struct rwd_buffer test_path = {0};
@@ -109,6 +118,7 @@ static void run_tests(struct check *check, const struct rwd_rule *rule, const ch
     enum rwd_status status = read_file(name, &source, &error);
     if (status == RWD_NOT_FOUND) {
         (void)printf("%s: no tests; write them in %s\n", path, name);
+        check_order(check, rule, NULL);
         goto finish;
     }
     if (status == RWD_OK) {
@@ -122,6 +132,7 @@ static void run_tests(struct check *check, const struct rwd_rule *rule, const ch
     for (size_t i = 0; i < tests->case_count; i++) {
         run_case(check, rule, &tests->cases[i]);
     }
+    check_order(check, rule, tests);
 finish:
     rwd_rule_tests_destroy(tests);
     rwd_buffer_finish(&source);

@@ -203,6 +203,33 @@ def test_nothing_is_kept_between_calls(make_daemon):
     assert {daemon.points(f"u{number}", "attack") for number in range(10)} <= {0, 1}
 
 
+def test_an_answer_that_depends_on_memory_is_refused(make_daemon):
+    """# of a list with holes ends at another hole in another VM: found before it is in force."""
+    text = rulebook.rule("attack", score="lengths()", head="""local function lengths()
+  local sum = 0
+  for round = 1, 40 do
+    local t = {}
+    for i = 1, 11 do
+      t[round .. 'k' .. i] = i
+      if i % 2 == 0 then t[round .. 'k' .. (i - 1)] = nil end
+      if i % 3 ~= 0 then t[i] = i end
+    end
+    sum = sum * 3 % 1000003 + #t
+  end
+  return sum
+end""")
+    daemon = make_daemon(rules={("attack", "1.0.0"): text, **rulebook.POINTS})
+    assert "the same events get different answers" in str(daemon.get("/v1/rules").json["errors"])
+    assert daemon.get("/v1/rules/attack").status == 404
+    uploaded = daemon.request("POST", "/v1/rules", text.encode(), {"Content-Type": "text/x-lua"})
+    assert uploaded.status in (400, 409, 422), uploaded
+    assert b"different answers" in uploaded.body
+    checked = daemon.ctl("rules", "check", str(daemon.rules), check=False)
+    assert checked.returncode != 0 and "the same events get different answers" in checked.stdout
+    daemon.accept(bet("u1", 1, ts=noon()))
+    assert daemon.points("u1", "stakes") == 1
+
+
 def test_seeded_randomness_is_repeatable(make_daemon):
     """math.random depends on the event alone: two daemons agree."""
     rules = {("dice", "1.0.0"): rulebook.rule("dice", score="math.random(1, 1000000)")}
