@@ -539,8 +539,9 @@ void rwd_keeper_run(void *context)
             changed = false;
             scan(keeper);
         }
-        if (ready > 0 && (fds[0].revents & POLLIN) != 0) {
-            handle_mail(keeper, rwd_mailbox_take(keeper->mailbox));
-        }
+        bool has_mail = ready > 0 && (fds[0].revents & POLLIN) != 0;
+        /* Also what came while a look at the folder waited for its batch: nothing wakes us for it.
+         */
+        handle_mail(keeper, has_mail ? rwd_mailbox_take(keeper->mailbox) : NULL);
     }
 }
