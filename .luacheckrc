@@ -1,5 +1,6 @@
--- scripts/ is trusted Lua that runs in the sandbox; rules/ sees exactly the sandbox's names. The
--- list stands in core/script/bind_*.c; tests/unit/script checks that it is the same.
+-- scripts/ is trusted Lua that runs in the sandbox; rules and recipes see exactly the sandbox's
+-- names. The list stands in core/script/bind_*.c; tests/unit/script/test_stubs.c checks that it is
+-- the same. What is in the stubs is for editors and never runs.
 std = "none"
 max_line_length = 140
 unused_args = false
@@ -14,3 +15,6 @@ local sandbox = {
 
 files["scripts"] = { read_globals = sandbox }
 files["rules"] = { read_globals = sandbox }
+files["docs/recipes"] = { read_globals = sandbox }
+
+exclude_files = { "scripts/stubs" }

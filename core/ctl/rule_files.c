@@ -1,7 +1,7 @@
 #include "ctl/rule_files.h"
 
 #include "base/memory.h"
-#include "decide/rule_test.h"
+#include "decide/order_check.h"
 #include "runtime/thread.h"
 #include "script/lint.h"
 #include "script/sandbox.h"
@@ -137,6 +137,15 @@ static void run_case(struct check *check, const struct rwd_rule *rule,
     rwd_buffer_finish(&report);
 }
 
+static void check_order(
+    struct check *check, const struct rwd_rule *rule, const struct rwd_rule_tests *tests)
+{
+    struct rwd_error error;
+    if (rwd_order_check(rule, tests, &error) != RWD_OK) {
+        fail(check, error.text);
+    }
+}
+
 static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path,
     struct rwd_coverage *coverage)
 {
@@ -149,6 +158,7 @@ static void run_tests(struct check *check, const struct rwd_rule *rule, const ch
     enum rwd_status status = read_file(name, &source, &error);
     if (status == RWD_NOT_FOUND) {
         (void)printf("%s: no tests; write them in %s\n", path, name);
+        check_order(check, rule, NULL);
         goto finish;
     }
     if (status == RWD_OK) {
@@ -162,6 +172,7 @@ static void run_tests(struct check *check, const struct rwd_rule *rule, const ch
     for (size_t i = 0; i < tests->case_count; i++) {
         run_case(check, rule, &tests->cases[i], coverage);
     }
+    check_order(check, rule, tests);
 finish:
     rwd_rule_tests_destroy(tests);
     rwd_buffer_finish(&source);
@@ -371,7 +382,8 @@ static int check_files(
         .config = config,
         .limits = {.instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
             .memory_size_max = (uint32_t)(config->sandbox_memory_size_max_mib << 20),
-            .deadline_ms = (uint32_t)config->sandbox_deadline_ms}};
+            .deadline_ms = (uint32_t)config->sandbox_deadline_ms,
+            .deadline_hard_ms = (uint32_t)config->sandbox_deadline_hard_ms}};
     struct rwd_thread thread;
     struct rwd_error error = {0};
     load_schemas(&check);

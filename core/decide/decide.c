@@ -226,6 +226,25 @@ static enum rwd_status call_rule(const struct rwd_rule *rule, struct rwd_sandbox
     return status;
 }
 
+/* A reward that its rule's budget can never pay, being in another currency, is the rule's mistake:
+ * it is told at once instead of becoming a task that nobody can settle. What a milestone names was
+ * looked at when the rule was loaded. */
+static enum rwd_status check_currency(const struct making *making, const struct rwd_rule *rule,
+    const struct rwd_reward *reward, struct rwd_error *error)
+{
+    const struct rwd_pools *pools = making->facts->pools;
+    const struct rwd_pool_terms *terms =
+        reward->has_cost ? rwd_pool_terms(pools, rwd_pools_find(pools, rwd_text_of(rule->budget)))
+                         : NULL;
+    if (terms == NULL || rwd_currency_equal(reward->cost.currency, terms->currency)) {
+        return RWD_OK;
+    }
+    return rwd_fail(error, RWD_SCRIPT,
+        "%s: grant: %s costs %s, but budget '%s' is in %s; name a budget in that currency",
+        rule->source_name, rwd_reward_kind_name(reward->kind), reward->cost.currency.code,
+        rule->budget, terms->currency.code);
+}
+
 static enum rwd_status add_effect(struct making *making, const struct rwd_rule_effect *effect)
 {
     struct rwd_decision *decision = making->decision;
@@ -298,6 +317,9 @@ static enum rwd_status decide_rule(
     if (measured) {
         rwd_ruleset_note_cost(ruleset, entry->index,
             (uint64_t)(making->facts->cost_clock_ns(making->facts->context) - begin_ns));
+    }
+    if (status == RWD_OK && granted) {
+        status = check_currency(making, rule, &reward, &error);
     }
     bool suspended = rwd_ruleset_note(ruleset, entry->index, status != RWD_OK);
     if (status != RWD_OK) {

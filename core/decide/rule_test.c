@@ -12,6 +12,7 @@ enum {
     DAY_MS = 24 * 60 * MINUTE_MS,
     ARENA_CHUNK = 64 << 10,
     ARENA_MAX = 64 << 20,
+    TRACE_DEADLINE_MS = 1000,
 };
 
 static const struct rwd_json_limits json_limits = {
@@ -23,6 +24,7 @@ struct trial {
     const struct rwd_rule_test_case *test;
     struct rwd_buffer *report;
     struct rwd_coverage *coverage; /* NULL: nobody asks */
+    struct rwd_buffer *trace;      /* NULL: nobody compares */
     struct rwd_arena *arena;
     struct rwd_ruleset *ruleset;
     struct rwd_pools *pools;
@@ -158,6 +160,13 @@ static struct rwd_text complete(
     return completed;
 }
 
+static void put_trace(const struct trial *trial, const struct rwd_decision *decision)
+{
+    const struct rwd_sandbox *sandbox = rwd_ruleset_sandbox(trial->ruleset, 0);
+    rwd_decision_encode(decision, trial->trace);
+    rwd_buffer_put_format(trial->trace, "%u;", rwd_sandbox_instructions_used(sandbox));
+}
+
 /* False: it is no event, which was told. */
 static bool read_event(struct trial *trial, size_t index, struct rwd_event *event)
 {
@@ -192,6 +201,9 @@ static void run_event(struct trial *trial, size_t index)
         .context = trial};
     enum rwd_status status =
         rwd_decide(&facts, &event, trial->player, trial->arena, &decision, &problem);
+    if (status == RWD_OK && trial->trace != NULL) {
+        put_trace(trial, &decision);
+    }
     if (status == RWD_OK) {
         rwd_apply(trial->player, &decision, trial->player->sequence + 1, trial->pools, false);
     } else if (status != RWD_CONFLICT) {
@@ -294,6 +306,11 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
         .price_count = sizeof prices / sizeof prices[0]};
     struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
     limits.sandbox.coverage = trial->coverage;
+    if (trial->trace != NULL) {
+        /* Time is no part of what is compared. */
+        limits.sandbox.deadline_ms = TRACE_DEADLINE_MS;
+        limits.sandbox.deadline_hard_ms = TRACE_DEADLINE_MS;
+    }
     struct rwd_ruleset *none = NULL;
     struct rwd_error error;
     trial->pools = rwd_pools_create();
@@ -314,12 +331,50 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
         for (size_t i = 0; i < trial->test->event_count; i++) {
             run_event(trial, i);
         }
-        check_expectations(trial);
+        if (trial->trace == NULL) {
+            check_expectations(trial);
+        }
         rwd_player_destroy(trial->player);
         rwd_arena_finish(&arena);
         rwd_ruleset_destroy(trial->ruleset);
     }
     rwd_pools_destroy(trial->pools);
+}
+
+/* Where what the cases come to goes; NULL: nobody asks. */
+struct sinks {
+    struct rwd_buffer *report;
+    struct rwd_coverage *coverage;
+    struct rwd_buffer *trace;
+};
+
+static enum rwd_status run_cases(const struct rwd_rule *rule, const struct rwd_rule_tests *tests,
+    const struct sinks *sinks, size_t *failed, struct rwd_error *error)
+{
+    /* A copy of its own: a rulebook shares its rules by count. */
+    struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
+    limits.coverage = sinks->coverage;
+    struct rwd_rule *copy = NULL;
+    enum rwd_status status =
+        rwd_rule_load((struct rwd_text){.data = rule->source, .size = rule->source_size},
+            rule->source_name, &limits, &copy, error);
+    if (status != RWD_OK) {
+        return status;
+    }
+    struct rwd_shared_rule *shared = rwd_shared_rule_create(&copy);
+    struct rwd_rulebook *rulebook = rwd_rulebook_create(1, &shared, 1);
+    for (size_t i = 0; i < tests->case_count; i++) {
+        struct trial trial = {.rule = rwd_shared_rule_get(shared),
+            .test = &tests->cases[i],
+            .report = sinks->report,
+            .coverage = sinks->coverage,
+            .trace = sinks->trace};
+        run_case(&trial, rulebook);
+        *failed += trial.failed;
+    }
+    rwd_rulebook_release(rulebook);
+    rwd_shared_rule_release(shared);
+    return RWD_OK;
 }
 
 enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule, const struct rwd_rule_tests *tests,
@@ -331,32 +386,25 @@ enum rwd_status rwd_rule_test_run(const struct rwd_rule *rule, const struct rwd_
 enum rwd_status rwd_rule_test_cover(const struct rwd_rule *rule, const struct rwd_rule_tests *tests,
     struct rwd_coverage *coverage, struct rwd_buffer *report, size_t *failed)
 {
-    /* A copy of its own: a rulebook shares its rules by count. */
-    struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
-    limits.coverage = coverage;
-    struct rwd_rule *copy = NULL;
     struct rwd_error error;
     *failed = 0;
-    enum rwd_status status =
-        rwd_rule_load((struct rwd_text){.data = rule->source, .size = rule->source_size},
-            rule->source_name, &limits, &copy, &error);
+    const struct sinks sinks = {.report = report, .coverage = coverage};
+    enum rwd_status status = run_cases(rule, tests, &sinks, failed, &error);
     if (status != RWD_OK) {
         rwd_buffer_put_format(report, "%s\n", error.text);
-        return status;
     }
-    struct rwd_shared_rule *shared = rwd_shared_rule_create(&copy);
-    struct rwd_rulebook *rulebook = rwd_rulebook_create(1, &shared, 1);
-    for (size_t i = 0; i < tests->case_count; i++) {
-        struct trial trial = {.rule = rwd_shared_rule_get(shared),
-            .test = &tests->cases[i],
-            .report = report,
-            .coverage = coverage};
-        run_case(&trial, rulebook);
-        *failed += trial.failed;
-    }
-    rwd_rulebook_release(rulebook);
-    rwd_shared_rule_release(shared);
-    return RWD_OK;
+    return status;
+}
+
+enum rwd_status rwd_rule_test_trace(const struct rwd_rule *rule, const struct rwd_rule_tests *tests,
+    struct rwd_buffer *trace, struct rwd_error *error)
+{
+    struct rwd_buffer complaints = {0}; /* of cases that the test run has told of already */
+    size_t failed = 0;
+    const struct sinks sinks = {.report = &complaints, .trace = trace};
+    enum rwd_status status = run_cases(rule, tests, &sinks, &failed, error);
+    rwd_buffer_finish(&complaints);
+    return status;
 }
 
 bool rwd_rule_test_event(const struct rwd_rule *rule, const struct rwd_rule_test_case *test,

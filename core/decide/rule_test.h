@@ -33,4 +33,10 @@ RWD_MUST_USE bool rwd_rule_test_event(const struct rwd_rule *rule,
     const struct rwd_rule_test_case *test, size_t index, struct rwd_arena *arena,
     struct rwd_event *event, struct rwd_buffer *report);
 
+/* What the cases come to, for comparison with another run: every decision, as bytes, and how many
+ * instructions it took, are added to trace. Nothing is expected, and only exact limits hold.
+ * SCRIPT: the rule does not load any more. */
+RWD_MUST_USE enum rwd_status rwd_rule_test_trace(const struct rwd_rule *rule,
+    const struct rwd_rule_tests *tests, struct rwd_buffer *trace, struct rwd_error *error);
+
 #endif

@@ -74,8 +74,12 @@ static const struct option options[] = {
     INTEGER(ingest, reorder_window_s, 60, 0, 3600, "how far behind is still in time"),
     INTEGER(sandbox, instruction_count_max, 100000, 1000, 100000000, "of one rule call"),
     INTEGER(sandbox, memory_size_max_mib, 16, 1, 1024, "of one rule's VM"),
-    INTEGER(sandbox, deadline_ms, 5, 1, 1000, "of one rule call"),
-    INTEGER(sandbox, error_count_max, 5, 1, 100, "errors in 100 calls that suspend a rule"),
+    INTEGER(sandbox, deadline_ms, 5, 1, 1000, "CPU time of one rule call; past it, it is stopped"),
+    INTEGER(sandbox, deadline_hard_ms, 20, 1, 10000,
+        "a call that got past this suspends its rule at once; at least deadline_ms"),
+    INTEGER(sandbox, error_count_max, 5, 1, 64,
+        "errors in the last error_call_count calls that suspend a rule"),
+    INTEGER(sandbox, error_call_count, 100, 1, 1000000, "see error_count_max"),
     TEXT(gates, large_reward, "50.00",
         "cost from which a reward is large: \"50.00\" of whatever currency the pool has, or by "
         "currency, as in \"EUR:50.00,JPY:8000\"; where none fits the currency (no amount for it, "
@@ -428,6 +432,16 @@ static enum rwd_status check_large_reward(const struct rwd_config *config, struc
     return RWD_OK;
 }
 
+static enum rwd_status check_deadlines(const struct rwd_config *config, struct rwd_error *error)
+{
+    if (config->sandbox_deadline_hard_ms < config->sandbox_deadline_ms) {
+        return rwd_fail(error, RWD_INVALID,
+            "sandbox.deadline_hard_ms = %lld: must be at least sandbox.deadline_ms, which is %lld",
+            (long long)config->sandbox_deadline_hard_ms, (long long)config->sandbox_deadline_ms);
+    }
+    return RWD_OK;
+}
+
 static enum rwd_status parse(cfg_t *cfg, const char *path, struct rwd_error *error)
 {
     struct rwd_buffer text = {0};
@@ -495,6 +509,9 @@ enum rwd_status rwd_config_load(const char *path, const char *const *overrides,
     }
     if (status == RWD_OK) {
         status = check_large_reward(loaded, error);
+    }
+    if (status == RWD_OK) {
+        status = check_deadlines(loaded, error);
     }
     if (status != RWD_OK) {
         rwd_config_destroy(loaded);

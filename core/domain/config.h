@@ -75,7 +75,9 @@ struct rwd_config {
     int64_t sandbox_instruction_count_max;
     int64_t sandbox_memory_size_max_mib;
     int64_t sandbox_deadline_ms;
+    int64_t sandbox_deadline_hard_ms;
     int64_t sandbox_error_count_max;
+    int64_t sandbox_error_call_count;
     char *gates_large_reward; /* as rwd_money_listed reads it */
     char *gates_geo_allowed;  /* "TR,BR": reward only there; "": everywhere */
     int64_t gates_hold_expires_days;

@@ -42,6 +42,7 @@ struct rwd_engine {
     struct rwd_dispatcher *dispatcher;
     struct rwd_query *query;
     struct rwd_keeper *keeper;
+    struct rwd_in_flight *in_flight;
     uint32_t shard_count;
     struct rwd_shard *shards[SHARD_COUNT_MAX];
     struct rwd_mailbox *shard_mailboxes[SHARD_COUNT_MAX];
@@ -103,6 +104,22 @@ static enum rwd_status load_key(struct rwd_engine *engine, struct rwd_error *err
                    : rwd_fail(error, RWD_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
 }
 
+static enum rwd_status open_in_flight(struct rwd_engine *engine, struct rwd_error *error)
+{
+    enum rwd_status status = rwd_in_flight_open(
+        engine->config->data_dir, rwd_clock_wall_ms(&engine->clock), &engine->in_flight, error);
+    struct rwd_in_flight_crash crash;
+    for (size_t i = 0; status == RWD_OK && i < rwd_in_flight_new_count(engine->in_flight); i++) {
+        if (rwd_in_flight_crash(engine->in_flight, i, &crash)) {
+            rwd_log(RWD_LOG_ERROR, "engine",
+                "version_no=%u shard=%u signal=%u msg=\"the last process died in a rule; twice "
+                "within ten minutes, and the rule is quarantined\"",
+                crash.version_no, crash.shard, crash.signal);
+        }
+    }
+    return status;
+}
+
 static enum rwd_status open_data(struct rwd_engine *engine, struct rwd_error *error)
 {
     const struct rwd_config *config = engine->config;
@@ -132,7 +149,11 @@ static enum rwd_status open_data(struct rwd_engine *engine, struct rwd_error *er
     }
     const struct rwd_journal_options journal = {.dir = engine->journal_dir,
         .segment_size = (uint64_t)config->journal_segment_size_mib << 20};
-    return status == RWD_OK ? rwd_journal_open(&journal, &engine->writer, error) : status;
+    if (status == RWD_OK) {
+        status = rwd_journal_open(&journal, &engine->writer, error);
+    }
+    /* Behind the journal, which is locked: another process's cells are not ours to clear. */
+    return status == RWD_OK ? open_in_flight(engine, error) : status;
 }
 
 static enum rwd_status make_shards(
@@ -148,7 +169,8 @@ static enum rwd_status make_shards(
         .keeper = rwd_keeper_mailbox(engine->keeper),
         .sequence = &engine->sequence,
         .journal_end = &engine->journal_end,
-        .replay_position = replay_position};
+        .replay_position = replay_position,
+        .in_flight = engine->in_flight};
     memcpy(options.fingerprint_key, engine->fingerprint_key, sizeof options.fingerprint_key);
     for (uint32_t i = 0; i < engine->shard_count; i++) {
         options.index = i;
@@ -256,7 +278,8 @@ enum rwd_status rwd_engine_create(const struct rwd_config *config, struct rwd_cl
         .shards = made->shard_mailboxes,
         .rule_counters = made->rule_counters,
         .shard_count = made->shard_count,
-        .ready = &made->ready};
+        .ready = &made->ready,
+        .in_flight = &made->in_flight};
     made->keeper = rwd_keeper_create(&keeper);
     enum rwd_status status = open_data(made, error);
     if (status == RWD_OK) {
@@ -289,6 +312,7 @@ void rwd_engine_destroy(struct rwd_engine *engine)
     rwd_schema_registry_destroy(engine->schemas);
     rwd_directory_destroy(engine->directory);
     rwd_pools_destroy(engine->pools);
+    rwd_in_flight_close(engine->in_flight);
     rwd_free(engine);
 }
 

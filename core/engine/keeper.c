@@ -162,6 +162,12 @@ static void submit_and_wait(struct rwd_keeper *keeper, struct rwd_batch *batch)
 
 /* ---- rulebooks ---- */
 
+static void act_for(struct rwd_keeper *keeper, struct rwd_text actor, struct rwd_text reason)
+{
+    keeper->cause =
+        (struct rwd_keeper_cause){.actor = actor, .reason = reason, .now_ms = now_ms(keeper)};
+}
+
 static enum rwd_status load_version(
     struct rwd_keeper *keeper, struct rwd_keeper_version *version, struct rwd_error *error)
 {
@@ -333,6 +339,47 @@ static void resume(struct rwd_keeper *keeper)
     publish(keeper);
 }
 
+/* What killed the process too often rests before it is asked again. */
+static bool quarantine(struct rwd_keeper *keeper)
+{
+    bool any = false;
+    struct rwd_in_flight *in_flight = *keeper->options.in_flight;
+    for (uint32_t no = rwd_in_flight_next(in_flight, 0); no != 0;
+         no = rwd_in_flight_next(in_flight, no)) {
+        struct rwd_keeper_version *version =
+            no <= keeper->versions.count ? &keeper->versions.all[no - 1] : NULL;
+        act_for(keeper, RWD_TEXT("quarantine"),
+            RWD_TEXT("the process died twice within ten minutes while this rule ran"));
+        if (version == NULL || !rwd_keeper_suspend(version, &keeper->cause)) {
+            continue;
+        }
+        rwd_log(RWD_LOG_ERROR, "keeper",
+            "rule=%s version=%s msg=\"ALERT: quarantined: the process died %d times within %d "
+            "minutes while it ran; other rules go on. Activate another version, or this one "
+            "again\"",
+            version->names.rule_id, version->names.version, (int)RWD_IN_FLIGHT_CRASH_COUNT,
+            (int)RWD_IN_FLIGHT_WINDOW_MS / 60000);
+        any = true;
+    }
+    return any;
+}
+
+/* The rules that were in force last are so again, but for those in quarantine. */
+static void come_back(struct rwd_keeper *keeper)
+{
+    struct rwd_in_flight *in_flight = *keeper->options.in_flight;
+    if (quarantine(keeper)) {
+        publish(keeper);
+    } else {
+        resume(keeper);
+    }
+    /* Only now, when it is in the journal: a start that is cut short here does it again. */
+    for (uint32_t no = rwd_in_flight_next(in_flight, 0); no != 0;
+         no = rwd_in_flight_next(in_flight, no)) {
+        rwd_in_flight_settle(in_flight, no);
+    }
+}
+
 /* ---- the folder and engine.conf ---- */
 
 /* What was taken in goes into the journal and, where it may, into force. */
@@ -342,12 +389,6 @@ static void switch_to_new(struct rwd_keeper *keeper)
         (void)rwd_keeper_activate_new_rules(&keeper->versions, &keeper->cause);
     }
     publish(keeper);
-}
-
-static void act_for(struct rwd_keeper *keeper, struct rwd_text actor, struct rwd_text reason)
-{
-    keeper->cause =
-        (struct rwd_keeper_cause){.actor = actor, .reason = reason, .now_ms = now_ms(keeper)};
 }
 
 /* Rules that were registered and not switched on: a crash came between. */
@@ -543,11 +584,11 @@ static enum rwd_status answer(struct rwd_keeper *keeper, struct rwd_inquiry *inq
     }
 }
 
-static void suspend(struct rwd_keeper *keeper, uint32_t version_no)
+static void suspend(struct rwd_keeper *keeper, const struct rwd_suspension_message *message)
 {
-    act_for(keeper, RWD_TEXT("breaker"), RWD_TEXT("too many errors"));
+    act_for(keeper, RWD_TEXT("breaker"), rwd_text_of(message->error.text));
     /* Else another shard was first, or it was retired meanwhile. */
-    if (rwd_keeper_suspend(&keeper->versions.all[version_no - 1], &keeper->cause)) {
+    if (rwd_keeper_suspend(&keeper->versions.all[message->version_no - 1], &keeper->cause)) {
         publish(keeper);
     }
 }
@@ -581,7 +622,7 @@ static void handle(struct rwd_keeper *keeper, struct rwd_message *message)
         return;
     }
     if (message->kind == RWD_KEEPER_SUSPEND) {
-        suspend(keeper, ((struct rwd_suspension_message *)message)->version_no);
+        suspend(keeper, (const struct rwd_suspension_message *)message);
     } else if (message->kind == RWD_KEEPER_STOP) {
         keeper->stopping = true;
     } else {
@@ -623,7 +664,7 @@ void rwd_keeper_run(void *context)
     struct rwd_keeper *keeper = context;
     const char *dir = keeper->options.config->rules_dir;
     rwd_thread_step_back();
-    resume(keeper);
+    come_back(keeper);
     make_budgets(keeper);
     keeper->watch_fd = rwd_rule_folder_watch(dir);
     scan(keeper);
@@ -645,8 +686,9 @@ void rwd_keeper_run(void *context)
             changed = false;
             scan(keeper);
         }
-        if (ready > 0 && (fds[0].revents & POLLIN) != 0) {
-            handle_mail(keeper, rwd_mailbox_take(keeper->mailbox));
-        }
+        bool has_mail = ready > 0 && (fds[0].revents & POLLIN) != 0;
+        /* Also what came while a look at the folder waited for its batch: nothing wakes us for it.
+         */
+        handle_mail(keeper, has_mail ? rwd_mailbox_take(keeper->mailbox) : NULL);
     }
 }

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "decide/gates.h"
 #include "engine/directory.h"
+#include "engine/in_flight.h"
 #include "engine/inquiry.h"
 
 #include <stdatomic.h>
@@ -45,6 +46,7 @@ enum rwd_keeper_message {
 struct rwd_suspension_message {
     struct rwd_message message;
     uint32_t version_no;
+    struct rwd_error error; /* the last one: the reason that is journaled */
 };
 
 struct rwd_keeper_options {
@@ -56,7 +58,8 @@ struct rwd_keeper_options {
     struct rwd_mailbox **shards;                          /* filled in before the keeper runs */
     const struct rwd_rule_counters *const *rule_counters; /* of each shard; filled in likewise */
     uint32_t shard_count;
-    _Atomic bool *ready; /* set when the rules are in force for the first time */
+    _Atomic bool *ready;              /* set when the rules are in force for the first time */
+    struct rwd_in_flight **in_flight; /* filled in before the keeper runs; which rules crashed */
 };
 
 struct rwd_keeper;
@@ -77,7 +80,8 @@ RWD_MUST_USE enum rwd_status rwd_keeper_restore_change(struct rwd_keeper *keeper
     struct rwd_buffer *ramp, struct rwd_rule_version_row *version, struct rwd_error *error);
 
 /* The thread's function. First the last rulebook comes back in force (a version that a stricter
- * program no longer loads is left out, and the log says so) and configured budgets that are new are
+ * program no longer loads is left out, one that in_flight.h blames for the last crashes is
+ * suspended, and the log says so) and configured budgets that are new are
  * made; then the folder is read and watched. Ends at RWD_KEEPER_STOP. */
 void rwd_keeper_run(void *keeper);
 

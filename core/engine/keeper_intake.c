@@ -1,7 +1,7 @@
 #include "engine/keeper_intake.h"
 
 #include "base/check.h"
-#include "decide/rule_test.h"
+#include "decide/order_check.h"
 #include "engine/shard_inputs.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ static enum rwd_status run_tests(const struct rwd_keeper_options *options,
     struct rwd_error *error)
 {
     if (candidate->test_name == NULL) {
-        return RWD_OK;
+        return rwd_order_check(rule, NULL, error);
     }
     const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(options->config);
     struct rwd_buffer report = {0};
@@ -51,6 +51,9 @@ static enum rwd_status run_tests(const struct rwd_keeper_options *options,
             status = rwd_fail(error, RWD_SCRIPT, "%zu of its tests failed: %s", failed,
                 rwd_buffer_c_string(&report));
         }
+    }
+    if (status == RWD_OK) {
+        status = rwd_order_check(rule, tests, error);
     }
     rwd_rule_tests_destroy(tests);
     rwd_buffer_finish(&report);

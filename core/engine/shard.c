@@ -162,13 +162,13 @@ static void rule_failed(
         shard->options.index, error->text);
     if (suspended) {
         rwd_log(RWD_LOG_ERROR, "rule",
-            "rule=%s version=%s shard=%u msg=\"ALERT: suspended after too many errors; other rules "
-            "go "
-            "on. Activate another version, or this one again\"",
-            rule->id, rule->version, shard->options.index);
+            "rule=%s version=%s shard=%u msg=\"ALERT: suspended, the last error being: %s; other "
+            "rules go on. Activate another version, or this one again\"",
+            rule->id, rule->version, shard->options.index, error->text);
         struct rwd_suspension_message *message = rwd_new(sizeof *message);
         message->message.kind = RWD_KEEPER_SUSPEND;
         message->version_no = rule->version_no;
+        message->error = *error;
         rwd_mailbox_return(shard->options.keeper, &message->message);
     }
 }
@@ -702,7 +702,11 @@ static void resume_rules(struct rwd_shard *shard)
 
 static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message *message)
 {
-    const struct rwd_ruleset_limits limits = rwd_engine__ruleset_limits(shard->options.config);
+    struct rwd_ruleset_limits limits = rwd_engine__ruleset_limits(shard->options.config);
+    struct rwd_in_flight *in_flight = shard->options.in_flight;
+    if (in_flight != NULL) {
+        limits.in_flight = rwd_in_flight_cell(in_flight, shard->options.index);
+    }
     struct rwd_ruleset *next = NULL;
     struct rwd_error error;
     publish_rules(shard); /* of versions that leave, too */
@@ -768,9 +772,8 @@ static void handle_waiting(struct rwd_shard *shard)
     }
 }
 
-void rwd_shard_run(void *context)
+static void run(struct rwd_shard *shard)
 {
-    struct rwd_shard *shard = context;
     int timeout_ms = 0;
     for (;;) {
         enqueue(shard, rwd_mailbox_wait(shard->mailbox, timeout_ms));
@@ -788,6 +791,19 @@ void rwd_shard_run(void *context)
             shard->filling->size == 0) {
             return;
         }
+    }
+}
+
+void rwd_shard_run(void *context)
+{
+    struct rwd_shard *shard = context;
+    struct rwd_in_flight *in_flight = shard->options.in_flight;
+    if (in_flight != NULL) {
+        rwd_in_flight_guard(in_flight, shard->options.index);
+    }
+    run(shard);
+    if (in_flight != NULL) {
+        rwd_in_flight_unguard(in_flight, shard->options.index);
     }
 }
 

@@ -18,6 +18,7 @@
 #include "engine/batch.h"
 #include "engine/checkpoint.h"
 #include "engine/directory.h"
+#include "engine/in_flight.h"
 #include "engine/metrics.h"
 #include "engine/rule_stats.h"
 #include "script/ruleset.h"
@@ -48,10 +49,11 @@ struct rwd_shard_options {
     struct rwd_clock clock;
     uint8_t fingerprint_key[RWD_SIPHASH_KEY_SIZE];
     struct rwd_mailbox *journal;
-    struct rwd_mailbox *keeper;    /* is told of suspensions */
-    _Atomic uint64_t *sequence;    /* of the last record, over all shards */
-    _Atomic uint64_t *journal_end; /* the journal's end, as published */
-    uint64_t replay_position;      /* where the store stood at start */
+    struct rwd_mailbox *keeper;      /* is told of suspensions */
+    _Atomic uint64_t *sequence;      /* of the last record, over all shards */
+    _Atomic uint64_t *journal_end;   /* the journal's end, as published */
+    uint64_t replay_position;        /* where the store stood at start */
+    struct rwd_in_flight *in_flight; /* NULL: a crash tells nobody which rule it was in */
 };
 
 struct rwd_shard;

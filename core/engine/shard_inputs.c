@@ -11,6 +11,7 @@ struct rwd_sandbox_limits rwd_engine__sandbox_limits(const struct rwd_config *co
         .instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
         .memory_size_max = (uint32_t)config->sandbox_memory_size_max_mib << 20,
         .deadline_ms = (uint32_t)config->sandbox_deadline_ms,
+        .deadline_hard_ms = (uint32_t)config->sandbox_deadline_hard_ms,
     };
 }
 
@@ -19,6 +20,7 @@ struct rwd_ruleset_limits rwd_engine__ruleset_limits(const struct rwd_config *co
     struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
     limits.sandbox = rwd_engine__sandbox_limits(config);
     limits.breaker_error_count = (uint32_t)config->sandbox_error_count_max;
+    limits.breaker_call_count = (uint32_t)config->sandbox_error_call_count;
     return limits;
 }
 

@@ -197,6 +197,10 @@ const struct rwd_attack rwd_attacks[] = {
         "rule { id = 'a', version = '1.0.0', on = 'bet' } "
         "rule { id = 'b', version = '1.0.0', on = 'bet' }",
         ""},
+    {"a rule after one that failed", REFUSED, "twice",
+        "pcall(rule, { id = 'a', version = '1.0.0', on = 'bet', title = 'x', oops = 1 })",
+        "return nil"},
+    {"tests in a rule's file", REFUSED, "belongs", "tests { { name = 'x' } }", "return nil"},
     {"no rule", REFUSED, "must end with", "return { id = 'a' }", NULL},
     {"forged rule", REFUSED, "must end with", "return badge { name = 'x' }", NULL},
 };

@@ -269,7 +269,9 @@ static void push_sorted_keys(lua_State *L)
             (void)luaL_error(L, "pairs: more than %d keys", PAIRS_COUNT_MAX);
         }
     }
-    rwd_vm_charge(L, 1 + count / 2);
+    /* What sorting may take, whether the hash order happens to be sorted or not: that differs from
+     * VM to VM, and the count must not. */
+    rwd_vm_charge(L, 1 + count / 2 + count * 2);
     struct key *keys = (struct key *)(void *)rwd_vm_work_area(L, (count + 1) * sizeof *keys);
     bool sorted = true;
     size_t i = 0;
@@ -281,7 +283,6 @@ static void push_sorted_keys(lua_State *L)
         i++;
     }
     if (!sorted) {
-        rwd_vm_charge(L, count * 2);
         qsort(keys, count, sizeof *keys, compare_keys);
     }
     lua_createtable(L, (int)count, 0);

@@ -180,6 +180,8 @@ static int rule_call(lua_State *L)
                                  ? "one file is one rule: rule { ... } was called twice"
                                  : "rule { ... } belongs to a rule's file");
     }
+    /* Also where it fails: a rule that is half read is not read on, whoever catches the error. */
+    dsl->done = true;
     lua_settop(L, 1);
     struct rwd_fields fields = rwd_fields_open(L, 1, "", keys);
     fields.source = dsl->source;
@@ -195,7 +197,6 @@ static int rule_call(lua_State *L)
         rwd_dsl_read_rule(&fields, dsl->rule);
         check_laws(&fields, dsl->rule);
     }
-    dsl->done = true;
     (void)rwd_vm_new_object(L, sizeof(struct rwd_object), RWD_OBJECT_RULE);
     lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_OPAQUE_META);
     lua_setmetatable(L, -2);

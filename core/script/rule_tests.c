@@ -183,6 +183,7 @@ static int tests_call(lua_State *L)
     if (dsl == NULL || !dsl->want_tests || dsl->done) {
         return luaL_error(L, "tests { ... } belongs, once, to a rule's test file");
     }
+    dsl->done = true;
     lua_settop(L, 1);
     struct rwd_fields list = rwd_fields_open(L, 1, "tests", NULL);
     list.source = dsl->source;
@@ -210,7 +211,6 @@ static int tests_call(lua_State *L)
         offset = at < dsl->source.size ? at + 1 : offset;
         lua_settop(L, 1);
     }
-    dsl->done = true;
     (void)rwd_vm_new_object(L, sizeof(struct rwd_object), RWD_OBJECT_TESTS);
     lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_OPAQUE_META);
     lua_setmetatable(L, -2);

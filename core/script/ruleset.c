@@ -52,7 +52,8 @@ static bool same_limits(const struct rwd_ruleset *previous, const struct rwd_rul
     const struct rwd_sandbox_limits *a = &previous->limits.sandbox;
     const struct rwd_sandbox_limits *b = &limits->sandbox;
     return a->instruction_count_max == b->instruction_count_max &&
-           a->memory_size_max == b->memory_size_max && a->deadline_ms == b->deadline_ms;
+           a->memory_size_max == b->memory_size_max && a->deadline_ms == b->deadline_ms &&
+           a->deadline_hard_ms == b->deadline_hard_ms;
 }
 
 static void take_over(struct member *to, struct member *from, bool same_ring)
@@ -88,6 +89,9 @@ enum rwd_status rwd_ruleset_create(struct rwd_rulebook *rulebook,
         }
         enum rwd_status status =
             rwd_sandbox_create(rule, &limits->sandbox, &member->sandbox, error);
+        if (status == RWD_OK) {
+            rwd_sandbox_watch(member->sandbox, limits->in_flight);
+        }
         if (status != RWD_OK) {
             rwd_ruleset_destroy(ruleset);
             return status;
@@ -157,7 +161,9 @@ bool rwd_ruleset_note(struct rwd_ruleset *ruleset, size_t index, bool failed)
     member->error_calls[member->errors_noted++ % limit] = now;
     /* The ring's next place holds the oldest of the last limit errors. */
     uint64_t oldest = member->error_calls[member->errors_noted % limit];
-    bool trips = member->errors_noted >= limit && now - oldest < ruleset->limits.breaker_call_count;
+    bool trips =
+        rwd_sandbox_stopped_hard(member->sandbox) ||
+        (member->errors_noted >= limit && now - oldest < ruleset->limits.breaker_call_count);
     if (!trips || rwd_counted(&member->suspended) != 0) {
         return false;
     }

@@ -4,9 +4,10 @@
  * Made aside from the rulebook that comes, then put in the old one's place between two batches. The
  * VMs and counters of versions that stay are taken over, so a reload of one rule costs one VM.
  *
- * The breaker: a rule that failed breaker_error_count times in its last breaker_call_count calls is
- * suspended here, until somebody resumes it or another version comes; the caller then asks it no
- * more. It guards the rest of the shard's time, so it is per shard.
+ * The breaker: a rule that failed breaker_error_count times in its last breaker_call_count calls,
+ * or once by a hard stop (sandbox.h), is suspended here, until somebody resumes it or another
+ * version comes; the caller then asks it no more. It guards the rest of the shard's time, so it is
+ * per shard.
  *
  * Threads:   the shard's, which needs RWD_SANDBOX_STACK_SIZE; counters may be read from any thread.
  * Ownership: create/destroy; holds a reference on the book and on every rule a VM runs.
@@ -23,6 +24,7 @@ struct rwd_ruleset_limits {
     struct rwd_sandbox_limits sandbox;
     uint32_t breaker_error_count; /* 1..RWD_BREAKER_ERROR_COUNT_MAX */
     uint32_t breaker_call_count;
+    _Atomic uint32_t *in_flight; /* see rwd_sandbox_watch; NULL: nobody watches */
 };
 
 /* The sandbox's defaults; 5 errors in 100 calls. */
@@ -42,8 +44,8 @@ const struct rwd_rulebook *rwd_ruleset_rulebook(const struct rwd_ruleset *rulese
 /* Borrowed until the ruleset goes. index: of rwd_rulebook_entry. */
 struct rwd_sandbox *rwd_ruleset_sandbox(struct rwd_ruleset *ruleset, size_t index);
 
-/* Notes how asking a rule about an event went; all its functions count as one call. True: this
- * failure suspended it - log and count it now. */
+/* Notes how asking a rule about an event went; all its functions count as one call, and the last of
+ * them was the sandbox's last call. True: this failure suspended it - log and count it now. */
 bool rwd_ruleset_note(struct rwd_ruleset *ruleset, size_t index, bool failed);
 bool rwd_ruleset_suspended(const struct rwd_ruleset *ruleset, size_t index);
 /* Lifts a suspension and forgets the errors that led to it. */

@@ -1,9 +1,11 @@
 #include "script/sandbox.h"
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "script/dsl.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { POINTS_MAX = 1000000000 };
@@ -13,7 +15,9 @@ struct rwd_sandbox {
     struct rwd_sandbox_limits limits;
     uint64_t seed;     /* of the rule's id */
     struct rwd_vm *vm; /* NULL: thrown away; made anew by the next call */
-    uint32_t used;
+    uint32_t used;     /* of the last call */
+    bool stopped_hard;
+    _Atomic uint32_t *in_flight; /* NULL: nobody watches */
 };
 
 /* Loading */
@@ -92,6 +96,19 @@ void rwd_sandbox_destroy(struct rwd_sandbox *sandbox)
 
 /* Calls */
 
+void rwd_sandbox_watch(struct rwd_sandbox *sandbox, _Atomic uint32_t *in_flight)
+{
+    sandbox->in_flight = in_flight;
+}
+
+/* A plain store: what reads it is the next process, or this thread's own handler. */
+static void mark_in_flight(const struct rwd_sandbox *sandbox, uint32_t version_no)
+{
+    if (sandbox->in_flight != NULL) {
+        atomic_store_explicit(sandbox->in_flight, version_no, memory_order_relaxed);
+    }
+}
+
 static void drop(struct rwd_sandbox *sandbox)
 {
     rwd_vm_destroy(sandbox->vm);
@@ -104,20 +121,25 @@ static void end(struct rwd_sandbox *sandbox)
 {
     struct rwd_vm *vm = sandbox->vm;
     sandbox->used = vm->used;
+    sandbox->stopped_hard = vm->stop == RWD_VM_STOP_HARD;
     vm->call = NULL;
     if (vm->stop != RWD_VM_RUNS || vm->memory.size > vm->memory.size_max / 4) {
         drop(sandbox);
     }
+    mark_in_flight(sandbox, 0);
 }
 
 /* OK: the function's result is on the stack, and finish or fail must follow. */
 static enum rwd_status begin(struct rwd_sandbox *sandbox, struct rwd_sandbox_call *call,
     enum rwd_vm_slot slot, struct rwd_error *error)
 {
+    mark_in_flight(sandbox, sandbox->rule->version_no);
     if (sandbox->vm == NULL) {
         enum rwd_status status = build(sandbox, error);
         if (status != RWD_OK) {
+            mark_in_flight(sandbox, 0);
             sandbox->used = 0;
+            sandbox->stopped_hard = false;
             return status;
         }
     }
@@ -127,6 +149,10 @@ static enum rwd_status begin(struct rwd_sandbox *sandbox, struct rwd_sandbox_cal
     rwd_event_views_begin(vm);
     if (sandbox->rule->state_count > 0) {
         rwd_state_begin(vm);
+    }
+    /* For tests: where a shard runs the rule, not in the self-test or a rule's own tests. */
+    if (sandbox->in_flight != NULL && RWD_FAULT_ERROR("script.crash")) {
+        abort();
     }
     enum rwd_status status = rwd_vm_call(vm, slot, error);
     if (status != RWD_OK) {
@@ -241,4 +267,9 @@ enum rwd_status rwd_sandbox_grant(struct rwd_sandbox *sandbox, struct rwd_sandbo
 uint32_t rwd_sandbox_instructions_used(const struct rwd_sandbox *sandbox)
 {
     return sandbox->used;
+}
+
+bool rwd_sandbox_stopped_hard(const struct rwd_sandbox *sandbox)
+{
+    return sandbox->stopped_hard;
 }

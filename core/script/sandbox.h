@@ -8,6 +8,10 @@
  * with RWD_SCRIPT; the VM is then thrown away and made anew from the rule's source, so nothing a
  * failed call did is left.
  *
+ * Same event, same facts, same answer, in every VM: pairs walks in sorted order (LuaJIT's own
+ * follows a seed that each VM draws anew), math.random draws from the event, no address can be
+ * seen. What is left is # of a list with holes, and decide/order_check.h looks for that.
+ *
  * Threads:   a VM belongs to the thread that made it (a shard), which needs a big stack: see
  *            RWD_SANDBOX_STACK_SIZE.
  * Ownership: create/destroy; the rule is borrowed for the VM's life; what a call returns is copied
@@ -19,14 +23,21 @@
 #include "domain/decision.h"
 #include "script/coverage.h"
 
+#include <stdatomic.h>
+
 /* Deep C recursion in LuaJIT's own library code was measured to need this; it is virtual memory. */
 #define RWD_SANDBOX_STACK_SIZE ((size_t)256 << 20)
 
 struct rwd_sandbox_limits {
     uint32_t instruction_count_max; /* of one call; config rule_instruction_count_max */
     uint32_t memory_size_max;       /* of one VM, bytes */
-    uint32_t deadline_ms;           /* of one call */
-    struct rwd_coverage *coverage;  /* is told which lines run; NULL: nobody asks */
+    /* CPU time of one call. Past the first it is stopped, one error among others. Past the second,
+     * which a call can only reach inside a piece of C that no hook interrupts, it is a hard stop:
+     * even an answer that came is dropped, and the breaker opens at once. 0, or below the first:
+     * there is no second. */
+    uint32_t deadline_ms;
+    uint32_t deadline_hard_ms;
+    struct rwd_coverage *coverage; /* is told which lines run; NULL: nobody asks */
 };
 
 struct rwd_sandbox_limits rwd_sandbox_limits_default(void);
@@ -43,6 +54,9 @@ struct rwd_sandbox;
 RWD_MUST_USE enum rwd_status rwd_sandbox_create(const struct rwd_rule *rule,
     const struct rwd_sandbox_limits *limits, struct rwd_sandbox **sandbox, struct rwd_error *error);
 void rwd_sandbox_destroy(struct rwd_sandbox *sandbox);
+/* From here on the rule's version number stands in *in_flight while its code runs, and 0 after it.
+ * Borrowed for the sandbox's life. */
+void rwd_sandbox_watch(struct rwd_sandbox *sandbox, _Atomic uint32_t *in_flight);
 
 /* What a rule's functions see. All borrowed for the call. */
 struct rwd_sandbox_call {
@@ -69,8 +83,12 @@ RWD_MUST_USE enum rwd_status rwd_sandbox_grant(struct rwd_sandbox *sandbox,
     struct rwd_sandbox_call *call, bool *has_reward, struct rwd_reward *reward,
     struct rwd_error *error);
 
-/* Instructions the last call used, in steps of the hook's grain; the same on every run. */
+/* Instructions the last call used, in steps of the hook's grain; the same on every run and in every
+ * VM, and so is the place where a call that uses too many is stopped. Only time can end a call
+ * elsewhere. */
 uint32_t rwd_sandbox_instructions_used(const struct rwd_sandbox *sandbox);
+/* The last call was a hard stop: see deadline_hard_ms. */
+bool rwd_sandbox_stopped_hard(const struct rwd_sandbox *sandbox);
 
 /* Runs the attack list (architecture.md's table) against a fresh VM. SCRIPT with the name of the
  * first attack that got through: the daemon then refuses to start. */

@@ -1,6 +1,7 @@
 #include "script/vm.h"
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/memory.h"
 #include "script/fields.h"
 
@@ -19,8 +20,10 @@ enum {
 
 struct rwd_sandbox_limits rwd_sandbox_limits_default(void)
 {
-    return (struct rwd_sandbox_limits){
-        .instruction_count_max = 100000, .memory_size_max = 16 << 20, .deadline_ms = 5};
+    return (struct rwd_sandbox_limits){.instruction_count_max = 100000,
+        .memory_size_max = 16 << 20,
+        .deadline_ms = 5,
+        .deadline_hard_ms = 20};
 }
 
 /* "rules/a/1.0.0.lua:12: " of the innermost function that stands in a rule's file. */
@@ -38,21 +41,30 @@ static void where_in_rule(lua_State *L, char *out, size_t size)
 
 static void hook(lua_State *L, lua_Debug *debug);
 
+/* Notes once why and where a call must end. */
+static void note_stop(struct rwd_vm *vm, enum rwd_vm_stop why, const char *where)
+{
+    vm->stop = why;
+    if (why == RWD_VM_STOP_INSTRUCTIONS) {
+        (void)snprintf(vm->stop_text, sizeof vm->stop_text,
+            "%sstopped: more than %u instructions in one call", where,
+            vm->limits.instruction_count_max);
+    } else {
+        bool hard = why == RWD_VM_STOP_HARD;
+        (void)snprintf(vm->stop_text, sizeof vm->stop_text,
+            "%sstopped: more than %u ms in one call%s", where,
+            hard ? vm->limits.deadline_hard_ms : vm->limits.deadline_ms,
+            hard ? ", the hard limit" : "");
+    }
+}
+
 __attribute__((noreturn)) static void stop(lua_State *L, enum rwd_vm_stop why)
 {
     struct rwd_vm *vm = rwd_vm_of(L);
     if (vm->stop == RWD_VM_RUNS) {
         char where[128];
-        vm->stop = why;
         where_in_rule(L, where, sizeof where);
-        if (why == RWD_VM_STOP_INSTRUCTIONS) {
-            (void)snprintf(vm->stop_text, sizeof vm->stop_text,
-                "%sstopped: more than %u instructions in one call", where,
-                vm->limits.instruction_count_max);
-        } else {
-            (void)snprintf(vm->stop_text, sizeof vm->stop_text,
-                "%sstopped: more than %u ms in one call", where, vm->limits.deadline_ms);
-        }
+        note_stop(vm, why, where);
         (void)lua_sethook(L, hook, LUA_MASKCOUNT, 1);
     }
     lua_pushliteral(L, "stopped");
@@ -67,23 +79,37 @@ static int64_t clock_ns(clockid_t clock)
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-/* The clock that is cheap to read says when the one that is fair is worth a system call. */
-static bool past_deadline(struct rwd_vm *vm)
+/* The deadline that has passed, if any. The clock that is cheap to read says when the one that is
+ * fair is worth a system call; a call of less than one grain needs neither. */
+static enum rwd_vm_stop look_at_clock(struct rwd_vm *vm)
 {
     int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-    int64_t limit_ns = (int64_t)vm->limits.deadline_ms * 1000000;
+    int64_t soft_ns = (int64_t)vm->limits.deadline_ms * 1000000;
+    int64_t hard_ns = (int64_t)vm->limits.deadline_hard_ms * 1000000;
     if (!vm->timed) {
         vm->timed = true;
         vm->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        vm->monotonic_ns = now_ns + limit_ns;
-        return false;
+        vm->monotonic_ns = now_ns + soft_ns;
+        return RWD_VM_RUNS;
     }
     if (now_ns < vm->monotonic_ns) {
-        return false;
+        return RWD_VM_RUNS;
     }
-    int64_t left_ns = limit_ns - (clock_ns(CLOCK_THREAD_CPUTIME_ID) - vm->cpu_ns);
-    vm->monotonic_ns = now_ns + left_ns;
-    return left_ns <= 0;
+    int64_t used_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - vm->cpu_ns;
+    vm->monotonic_ns = now_ns + soft_ns - used_ns;
+    if (hard_ns >= soft_ns && used_ns >= hard_ns) {
+        return RWD_VM_STOP_HARD;
+    }
+    return used_ns >= soft_ns ? RWD_VM_STOP_DEADLINE : RWD_VM_RUNS;
+}
+
+/* For tests: C that keeps the processor busy past the hard deadline. */
+static void stall(const struct rwd_vm *vm)
+{
+    int64_t until_ns =
+        clock_ns(CLOCK_THREAD_CPUTIME_ID) + (int64_t)vm->limits.deadline_hard_ms * 1000000;
+    while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < until_ns) {
+    }
 }
 
 static void account(lua_State *L, struct rwd_vm *vm, size_t units)
@@ -93,8 +119,11 @@ static void account(lua_State *L, struct rwd_vm *vm, size_t units)
     if (vm->stop != RWD_VM_RUNS || vm->used > vm->limits.instruction_count_max) {
         stop(L, RWD_VM_STOP_INSTRUCTIONS);
     }
-    if (before / RWD_VM_GRAIN != vm->used / RWD_VM_GRAIN && past_deadline(vm)) {
-        stop(L, RWD_VM_STOP_DEADLINE);
+    if (before / RWD_VM_GRAIN != vm->used / RWD_VM_GRAIN) {
+        enum rwd_vm_stop passed = look_at_clock(vm);
+        if (passed != RWD_VM_RUNS) {
+            stop(L, passed);
+        }
     }
 }
 
@@ -231,6 +260,15 @@ enum rwd_status rwd_vm_call(struct rwd_vm *vm, enum rwd_vm_slot slot, struct rwd
     lua_pushvalue(L, RWD_SLOT_STATE);
     begin(vm);
     int status = lua_pcall(L, 3, 1, 0);
+    if (RWD_FAULT_ERROR("script.stall")) {
+        stall(vm);
+    }
+    if (status == 0 && vm->timed && look_at_clock(vm) == RWD_VM_STOP_HARD) {
+        char where[RWD_ERROR_TEXT_SIZE_MAX / 2];
+        (void)snprintf(where, sizeof where, "%s: ", vm->name);
+        note_stop(vm, RWD_VM_STOP_HARD, where);
+        status = LUA_ERRRUN; /* the answer stands on top where an error would */
+    }
     if (status == 0) {
         RWD_REQUIRE(lua_gettop(L) == RWD_SLOT_KEPT_COUNT + 1);
         return RWD_OK;

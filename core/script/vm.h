@@ -7,7 +7,10 @@
  *                 that no string operation is slow), one on all blocks of a call
  *   instructions  a count hook every RWD_VM_GRAIN bytecodes; host functions charge their own work
  *                 to the same account, so the sum is exact and the same on every run
- *   time          at the hook, the thread's CPU time: a busy machine is not the rule's fault
+ *   time          at the hook, the thread's CPU time: a busy machine is not the rule's fault. Two
+ *                 deadlines: every loop passes a hook, so the soft one ends it; the hard one is for
+ *                 C that took far longer than its charge said, and is looked at when a call comes
+ *                 back too
  * Once a limit is passed the VM is stopped: the hook fires on every instruction and the host's
  * pcall hands the error on, so no rule can swallow it. Its owner throws the VM away: chunks are
  * freed as they are, without a walk over the heap (nothing in it has a finalizer).
@@ -43,6 +46,7 @@ enum rwd_vm_stop {
     RWD_VM_RUNS,
     RWD_VM_STOP_INSTRUCTIONS,
     RWD_VM_STOP_DEADLINE,
+    RWD_VM_STOP_HARD, /* past the hard deadline too */
     RWD_VM_STOP_MEMORY,
 };
 

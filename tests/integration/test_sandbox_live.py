@@ -182,6 +182,50 @@ def test_a_rule_that_keeps_failing_is_suspended_and_told(make_daemon):
     assert "suspended" in daemon.get("/v1/rules/attack").body.decode()
 
 
+def test_the_reason_of_a_suspension_is_in_the_journal(make_daemon):
+    daemon = make_daemon(rules={("attack", "1.0.0"): attack("error('over and over')")})
+    for number in range(5):
+        daemon.accept(bet("u1", 1, ts=noon(1, number)))
+    daemon.wait_for(lambda: "suspended" in daemon.get("/v1/rules/attack").body.decode())
+    assert "ALERT: suspended, the last error being:" in daemon.log()
+    daemon.stop()
+    told = daemon.ctl("journal", "cat").stdout
+    assert '"breaker"' in told and "over and over" in told
+
+
+def test_one_hard_stop_suspends(make_daemon, faults):
+    """A call that comes back only after the hard limit: its answer is dropped, the rule rests."""
+    text = attack("local n = 0 for i = 1, 500 do n = n + i end return 5")
+    # Past the calls of the start-up self-test; the two rules take turns, so one of two is the rule's.
+    daemon = make_daemon(rules={("attack", "1.0.0"): text, **rulebook.POINTS},
+                         fault="script.stall:error:400,script.stall:error:401",
+                         overrides=["sandbox.deadline_hard_ms=10"])
+    daemon.accept(*[bet("u1", 1, ts=noon(1, number)) for number in range(300)])
+    daemon.wait_for(lambda: "suspended" in daemon.get("/v1/rules/attack").body.decode())
+    assert "more than 10 ms in one call, the hard limit" in daemon.log()
+    paid = daemon.points("u1", "attack")
+    assert 0 < paid < 300 * 5 and daemon.metric("rewardd_rule_errors_total") == 1
+    daemon.accept(bet("u1", 2, ts=noon(1, 1)))
+    assert daemon.points("u1", "attack") == paid and daemon.points("u1", "stakes") == 302
+
+
+def test_limits_are_options(make_daemon):
+    """Two errors in ten calls, where engine.conf says so; a wrong pair of deadlines is refused."""
+    text = attack("if event.payload.bet == 7 then error('seven') end return 1")
+    daemon = make_daemon(rules={("attack", "1.0.0"): text},
+                         overrides=["sandbox.error_count_max=2", "sandbox.error_call_count=10"])
+    stakes = [7] + [1] * 9 + [7] + [1] * 8 + [7]
+    for number, stake in enumerate(stakes):
+        assert "suspended" not in daemon.get("/v1/rules/attack").body.decode(), number
+        daemon.accept(bet("u1", stake, ts=noon(1, number)))
+    daemon.wait_for(lambda: "suspended" in daemon.get("/v1/rules/attack").body.decode())
+    daemon.stop()
+    daemon.overrides = ["sandbox.deadline_ms=9", "sandbox.deadline_hard_ms=8"]
+    daemon.spawn()
+    assert daemon.wait_death() == 2
+    assert "sandbox.deadline_hard_ms = 8: must be at least sandbox.deadline_ms" in daemon.log()
+
+
 def test_a_failure_drops_only_what_the_call_did(make_daemon):
     """State written before the error is not kept."""
     text = f"""return rule {{ id = "attack", version = "1.0.0", title = "t", owner = "o",
@@ -219,6 +263,33 @@ def test_nothing_is_kept_between_calls(make_daemon):
     for number in range(10):
         daemon.accept(bet(f"u{number}", 1, ts=noon()))
     assert {daemon.points(f"u{number}", "attack") for number in range(10)} <= {0, 1}
+
+
+def test_an_answer_that_depends_on_memory_is_refused(make_daemon):
+    """# of a list with holes ends at another hole in another VM: found before it is in force."""
+    text = rulebook.rule("attack", score="lengths()", head="""local function lengths()
+  local sum = 0
+  for round = 1, 40 do
+    local t = {}
+    for i = 1, 11 do
+      t[round .. 'k' .. i] = i
+      if i % 2 == 0 then t[round .. 'k' .. (i - 1)] = nil end
+      if i % 3 ~= 0 then t[i] = i end
+    end
+    sum = sum * 3 % 1000003 + #t
+  end
+  return sum
+end""")
+    daemon = make_daemon(rules={("attack", "1.0.0"): text, **rulebook.POINTS})
+    assert "the same events get different answers" in str(daemon.get("/v1/rules").json["errors"])
+    assert daemon.get("/v1/rules/attack").status == 404
+    uploaded = daemon.request("POST", "/v1/rules", text.encode(), {"Content-Type": "text/x-lua"})
+    assert uploaded.status in (400, 409, 422), uploaded
+    assert b"different answers" in uploaded.body
+    checked = daemon.ctl("rules", "check", str(daemon.rules), check=False)
+    assert checked.returncode != 0 and "the same events get different answers" in checked.stdout
+    daemon.accept(bet("u1", 1, ts=noon()))
+    assert daemon.points("u1", "stakes") == 1
 
 
 def test_seeded_randomness_is_repeatable(make_daemon):

@@ -39,7 +39,7 @@ static void each_attack_ends_in_time(void **state)
         }
     }
     assert_int_equal(wrong, 0);
-    assert_true(rwd_attack_count >= 40);
+    assert_true(rwd_attack_count >= 60);
 }
 
 static void the_self_test_is_quick(void **state)
