@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { RULE_FILE_SIZE_MAX = 1 << 20, PATH_SIZE_MAX = 4096 };
 
 struct check {
     char *path;
     bool verbose;
+    bool whole_folder; /* path is a rules folder */
     struct rwd_sandbox_limits limits;
     size_t passed_count;
     size_t failed_count;
@@ -128,6 +130,14 @@ finish:
     rwd_buffer_finish(&test_path);
 }
 
+/* Only a whole folder can tell: a file alone may belong to any. */
+static bool lacks_experiment(const struct check *check, const struct rwd_rule *rule)
+{
+    char path[PATH_SIZE_MAX];
+    (void)snprintf(path, sizeof path, "%s/experiments/%s", check->path, rule->experiment);
+    return check->whole_folder && rule->experiment[0] != '\0' && access(path, F_OK) != 0;
+}
+
 static void check_rule(struct check *check, const char *path)
 {
     struct rwd_buffer source = {0};
@@ -141,12 +151,19 @@ static void check_rule(struct check *check, const char *path)
         (void)snprintf(error.text, sizeof error.text, "%s: holds %s %s, so it belongs in %s/%s.lua",
             path, rule->id, rule->version, rule->id, rule->version);
         fail(check, error.text);
+    } else if (lacks_experiment(check, rule)) {
+        (void)snprintf(error.text, sizeof error.text,
+            "%s: there is no experiment '%s'; it belongs in experiments/%s/<version>.lua", path,
+            rule->experiment, rule->experiment);
+        fail(check, error.text);
     } else {
         check->passed_count++;
         if (check->verbose) {
             (void)printf("%s: loads\n", path);
         }
-        run_tests(check, rule, path);
+        if (rule->declares == NULL) {
+            run_tests(check, rule, path);
+        }
     }
     rwd_rule_destroy(rule);
     rwd_buffer_finish(&source);
@@ -157,13 +174,13 @@ static bool is_rule_file(const char *name)
     return ends_with(name, ".lua") && !ends_with(name, "_test.lua") && name[0] != '.';
 }
 
-/* Formulas, experiments and schemas live beside the rules and are none; nor is what is hidden. */
+/* Formulas and schemas live beside the rules and are none; nor is what is hidden. */
 static bool is_other_folder(const FTSENT *entry)
 {
     if (entry->fts_level > 0 && entry->fts_name[0] == '.') {
         return true;
     }
-    static const char *const others[] = {"formulas", "experiments", "schemas"};
+    static const char *const others[] = {"formulas", "schemas"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (entry->fts_level == 1 && strcmp(entry->fts_name, others[i]) == 0) {
             return true;
@@ -207,6 +224,7 @@ static void run_check(void *context)
         (void)printf("%s: %s\n", check->path, strerror(errno));
         check->failed_count++;
     } else if (S_ISDIR(about.st_mode)) {
+        check->whole_folder = true;
         check_folder(check);
     } else if (ends_with(check->path, "_test.lua")) {
         /* The rule that the test is of. */

@@ -91,6 +91,12 @@ struct rwd_player_rule {
     struct rwd_series unsaved_days; /* the sums of days that changed, for the store; not encoded */
 };
 
+/* What a player was shown of an experiment stays: it is journaled once, and keeps the arm. */
+struct rwd_player_exposure {
+    uint32_t experiment_no;
+    char arm[RWD_ARM_NAME_SIZE_MAX];
+};
+
 struct rwd_seen; /* the fingerprints of the events of the dedupe window */
 
 struct rwd_player {
@@ -105,6 +111,8 @@ struct rwd_player {
     struct rwd_profile profile;
     struct rwd_player_rule *rules; /* by rule_no, ascending */
     uint32_t rule_count;
+    struct rwd_player_exposure *exposures; /* in the order they came */
+    uint32_t exposure_count;
     struct rwd_task *tasks; /* open ones, and settled ones no checkpoint has taken yet */
     uint32_t task_count;
     uint32_t task_capacity;
@@ -144,6 +152,10 @@ const struct rwd_player_rule *rwd_player_rule_find(
 struct rwd_player_rule *rwd_player_rule_of(struct rwd_player *player, uint32_t rule_no);
 struct rwd_task *rwd_player_task_find(const struct rwd_player *player, struct rwd_task_id id);
 bool rwd_player_rule_fired(const struct rwd_player_rule *rule, uint64_t at);
+/* The arm of that experiment the player was exposed to; "": not yet. */
+const char *rwd_player_arm(const struct rwd_player *player, uint32_t experiment_no);
+/* The first exposure counts: a second to the same experiment changes nothing. */
+void rwd_player_expose(struct rwd_player *player, uint32_t experiment_no, struct rwd_text arm);
 
 /* Series. get: 0 where nothing is there; *lost tells where the bucket may have been dropped. */
 int64_t rwd_series_get(const struct rwd_series *series, uint32_t bucket, bool *lost);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/keeper_answers.h"
+#include "engine/keeper_experiments.h"
 #include "engine/keeper_intake.h"
 #include "engine/shard.h"
 #include "engine/shard_inputs.h"
@@ -366,6 +367,12 @@ static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquir
     if (status == RWD_OK) {
         status = rwd_keeper_check_house(
             &keeper->options, rwd_shared_rule_get(version->shared), &inquiry->error);
+    }
+    if (status == RWD_OK) {
+        status = inquiry->kind == RWD_INQUIRY_RULE_RETIRE
+                     ? rwd_keeper_check_unused(&keeper->versions, version, &inquiry->error)
+                     : rwd_keeper_check_experiments(&keeper->versions,
+                           rwd_shared_rule_get(version->shared), &inquiry->error);
     }
     if (status != RWD_OK) {
         return status;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "decide/rule_test.h"
+#include "engine/keeper_experiments.h"
 #include "engine/shard_inputs.h"
 
 #include <string.h>
@@ -95,6 +96,9 @@ enum rwd_status rwd_keeper_take_in(const struct rwd_keeper_options *options,
                              name);
         }
         status = rwd_keeper_check_house(options, rule, error);
+    }
+    if (status == RWD_OK) {
+        status = rwd_keeper_check_experiments(versions, rule, error);
     }
     if (status == RWD_OK) {
         status = run_tests(options, rule, file != NULL ? file->test_path : NULL, error);

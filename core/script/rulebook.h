@@ -46,6 +46,9 @@ struct rwd_shared_rule *rwd_rulebook_shared_at(const struct rwd_rulebook *rulebo
 /* The rules that have this name in on, in order; a hash lookup. NULL and *count 0: none. */
 const struct rwd_rulebook_entry *rwd_rulebook_for(
     const struct rwd_rulebook *rulebook, struct rwd_text event_name, size_t *count);
+/* The experiment of that key: a rule with declares set; NULL: none is in force. */
+const struct rwd_rule *rwd_rulebook_experiment(
+    const struct rwd_rulebook *rulebook, struct rwd_text key);
 /* The first rule in order with this id, or NULL. */
 const struct rwd_rule *rwd_rulebook_find(
     const struct rwd_rulebook *rulebook, struct rwd_text rule_id);

@@ -106,6 +106,10 @@ static struct rwd_player *random_player(struct chance *chance)
             random_rule(chance, rwd_player_rule_of(player, rule_no));
         }
     }
+    uint32_t exposures = chance_below(chance, 4);
+    for (uint32_t i = 0; i < exposures; i++) {
+        rwd_player_expose(player, 1 + chance_below(chance, 5), RWD_TEXT("treatment"));
+    }
     player->task_count = chance_below(chance, 5);
     player->tasks = rwd_new((player->task_count + 1) * sizeof player->tasks[0]);
     for (uint32_t i = 0; i < player->task_count; i++) {
