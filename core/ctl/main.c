@@ -18,6 +18,7 @@ static const char usage[] =
     "ask the running rewardd\n"
     "  rules list            rules and the state of their versions\n"
     "  rules activate ID@V   put a version in force\n"
+    "  experiments           what is measured, and what it says\n"
     "  explain EVENT_ID      why a reward was or was not given\n"
     "  tasks                 reward tasks\n"
     "  holds                 rewards that wait, and for what\n"
@@ -35,6 +36,7 @@ static const struct {
 } commands[] = {
     {"journal", rwd_ctl_journal},
     {"rules", rwd_ctl_rules},
+    {"experiments", rwd_ctl_experiments},
     {"explain", rwd_ctl_explain},
     {"tasks", rwd_ctl_tasks},
     {"holds", rwd_ctl_holds},

@@ -13,8 +13,9 @@ int rwd_ctl_options(int argc, char **argv, struct rwd_ctl_line *line)
     RWD_REQUIRE(line->option_count <= RWD_CTL_OPTION_COUNT_MAX);
     struct option longs[RWD_CTL_OPTION_COUNT_MAX + 2] = {{"help", no_argument, NULL, OPTION_HELP}};
     for (size_t i = 0; i < line->option_count; i++) {
-        longs[i + 1] =
-            (struct option){line->options[i].name, required_argument, NULL, OPTION_FIRST + (int)i};
+        longs[i + 1] = (struct option){line->options[i].name,
+            line->options[i].is_flag ? no_argument : required_argument, NULL,
+            OPTION_FIRST + (int)i};
     }
     optind = 0; /* glibc: begin anew, argv is another one than main's */
     int letter = 0;
@@ -27,7 +28,7 @@ int rwd_ctl_options(int argc, char **argv, struct rwd_ctl_line *line)
             (void)fputs(line->usage, stderr);
             return RWD_CTL_USAGE;
         }
-        line->options[letter - OPTION_FIRST].value = optarg;
+        line->options[letter - OPTION_FIRST].value = optarg != NULL ? optarg : "";
     }
     line->words = argv + optind;
     line->word_count = argc - optind;

@@ -6,13 +6,15 @@
 #ifndef RWD_CTL_OPTIONS_H
 #define RWD_CTL_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { RWD_CTL_OPTION_COUNT_MAX = 8, RWD_CTL_GO_ON = -1 };
 
 struct rwd_ctl_option {
     const char *name;
-    const char *value; /* NULL: not given */
+    const char *value; /* NULL: not given; "": a flag that was */
+    bool is_flag;      /* takes no value */
 };
 
 struct rwd_ctl_line {

@@ -128,6 +128,8 @@ RWD_API_HANDLER(upload_rule);
 RWD_API_HANDLER(activate_rule);
 RWD_API_HANDLER(retire_rule);
 RWD_API_HANDLER(rollback_rule);
+RWD_API_HANDLER(list_experiments);
+RWD_API_HANDLER(get_experiment_results);
 RWD_API_HANDLER(health);
 RWD_API_HANDLER(ready);
 RWD_API_HANDLER(metrics);
