@@ -67,7 +67,7 @@ static bool parse_offset(const char *at, size_t size, int64_t *offset_minutes)
     if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) {
         return false;
     }
-    *offset_minutes = (at[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
+    *offset_minutes = (at[0] == '-' ? -1 : 1) * ((int64_t)hours * 60 + minutes);
     return true;
 }
 
@@ -110,8 +110,8 @@ bool rwd_time_parse(struct rwd_text text, int64_t *time_ms)
     if (!parse_offset(at + next, text.size - next, &offset_minutes)) {
         return false;
     }
-    int64_t seconds =
-        days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    int64_t seconds = days_from_civil(year, month, day) * 86400 + (int64_t)hour * 3600 +
+                      (int64_t)minute * 60 + second;
     *time_ms = (seconds - offset_minutes * 60) * 1000 + milliseconds;
     return *time_ms >= 0 && *time_ms <= time_ms_max;
 }

@@ -5,6 +5,7 @@
  *     REWARDD_FAULT=journal.sync.before:kill:3      kill -9 ourselves the third time we pass
  *     REWARDD_FAULT=journal.sync:error:1            the call fails there, once
  *     REWARDD_FAULT=journal.sync:error:5+           it fails from the fifth time on
+ *     REWARDD_FAULT=journal.sync.before:slow:100    each time we pass takes 100 ms
  * Several are joined by ','.
  *
  *     RWD_FAULT_POINT("journal.sync.before");

@@ -1,15 +1,15 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/log_line.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LINES_PER_SECOND_MAX = 10, LINE_SIZE_MAX = 2048 };
+enum { LINES_PER_SECOND_MAX = 10 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static _Atomic int level_least = RWD_LOG_INFO;
@@ -47,6 +47,15 @@ static bool admit(struct rwd_log_site *site, int64_t second, uint32_t *suppresse
     return true;
 }
 
+RWD_PRINTF(2, 3)
+static void put(struct rwd_log_line *line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    rwd_log_line_put(line, format, arguments);
+    va_end(arguments);
+}
+
 void rwd_log_write(struct rwd_log_site *site, enum rwd_log_level level, const char *module,
     const char *format, ...)
 {
@@ -58,27 +67,16 @@ void rwd_log_write(struct rwd_log_site *site, enum rwd_log_level level, const ch
     char time_text[RWD_TIME_TEXT_SIZE];
     rwd_time_format(now_ms, time_text);
 
-    char line[LINE_SIZE_MAX];
     va_list arguments;
     va_start(arguments, format);
     uint32_t suppressed = 0;
     (void)pthread_mutex_lock(&mutex);
     if (admit(site, now_ms / 1000, &suppressed)) {
-        int size = snprintf(
-            line, sizeof line, "ts=%s level=%s module=%s ", time_text, level_names[level], module);
-        int more = vsnprintf(line + size, sizeof line - (size_t)size - 32, format, arguments);
-        size += more < (int)(sizeof line - (size_t)size - 32) ? more : (int)sizeof line - size - 33;
-        if (suppressed > 0) {
-            size += snprintf(line + size, sizeof line - (size_t)size, " suppressed=%u", suppressed);
-        }
-        /* A value from outside must not begin a line of its own, or steer a terminal. */
-        for (int i = 0; i < size; i++) {
-            if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
-                line[i] = '?';
-            }
-        }
-        line[size++] = '\n';
-        ssize_t written = write(STDERR_FILENO, line, (size_t)size);
+        struct rwd_log_line line = {.size = 0};
+        put(&line, "ts=%s level=%s module=%s ", time_text, level_names[level], module);
+        rwd_log_line_put(&line, format, arguments);
+        rwd_log_line_end(&line, suppressed);
+        ssize_t written = write(STDERR_FILENO, line.data, line.size);
         (void)written;
     }
     (void)pthread_mutex_unlock(&mutex);

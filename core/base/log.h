@@ -6,6 +6,10 @@
  *     ts=2025-11-01T10:00:00.123Z level=warn module=dispatcher endpoint=wallet msg="breaker open"
  * ...
  *
+ * Texts that are put in (%s) may come from outside: quotes, backslashes and control characters in
+ * them are escaped, and a text that stands without quotes in the format gets them where it needs
+ * them. So no value can look like a key or a line of its own. A line is at most 2 KiB.
+ *
  * A call site that would print more than 10 lines a second is silenced until the second is over;
  * its next line says suppressed=N. No secrets and no full payloads go in here.
  */

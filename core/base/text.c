@@ -138,9 +138,10 @@ void rwd_buffer_put_format(struct rwd_buffer *buffer, const char *format, ...)
     va_end(again);
 }
 
-/* Length of the UTF-8 sequence at data (RFC 3629, table 3-7 of Unicode), 0 where it is not one. */
-static size_t utf8_sequence(const unsigned char *data, size_t size)
+size_t rwd_utf8_sequence(const char *bytes, size_t size)
 {
+    /* RFC 3629, table 3-7 of Unicode. */
+    const unsigned char *data = (const unsigned char *)bytes;
     unsigned lead = data[0];
     size_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
     if (length == 0 || size < length) {
@@ -166,7 +167,7 @@ void rwd_buffer_put_json(struct rwd_buffer *buffer, struct rwd_text text)
     for (size_t i = 0; i < text.size;) {
         unsigned char byte = (unsigned char)text.data[i];
         if (byte >= 0x80) {
-            size_t length = utf8_sequence((const unsigned char *)text.data + i, text.size - i);
+            size_t length = rwd_utf8_sequence(text.data + i, text.size - i);
             if (length == 0) {
                 rwd_buffer_put_string(buffer, "\xef\xbf\xbd");
                 i++;

@@ -31,6 +31,9 @@ int rwd_text_compare(struct rwd_text a, struct rwd_text b);
 /* Plain decimal digits, no sign, no blanks; false where it is anything else or does not fit. */
 RWD_MUST_USE bool rwd_text_to_u64(struct rwd_text text, uint64_t *value);
 
+/* Length of the UTF-8 sequence of two to four bytes at bytes; 0 where it is not one. size > 0. */
+size_t rwd_utf8_sequence(const char *bytes, size_t size);
+
 struct rwd_buffer {
     char *data;
     size_t size;

@@ -35,7 +35,7 @@ void rwd_wire_put_varint(struct rwd_buffer *buffer, uint64_t value)
 
 void rwd_wire_put_signed(struct rwd_buffer *buffer, int64_t value)
 {
-    rwd_wire_put_varint(buffer, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
+    rwd_wire_put_varint(buffer, ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0));
 }
 
 void rwd_wire_put_text(struct rwd_buffer *buffer, struct rwd_text text)

@@ -255,7 +255,7 @@ static const char usage[] =
     "\n"
     "Says in plain words what every rule made of an event: the points it gave and the cap that\n"
     "clipped them, or why it gave nothing; and the rewards that came of it, with the reason where\n"
-    "one waits or was refused. Asks the running daemon.\n";
+    "one waits or was refused. Asks the running daemon. An id that begins with - goes behind --.\n";
 
 int rwd_ctl_explain(struct rwd_ctl *ctl, int argc, char **argv)
 {

@@ -41,6 +41,8 @@ static bool set_options(CURL *easy, const char *url, const char *body, struct cu
 {
     bool set =
         curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+        /* An id that is ".." must not become another path. */
+        curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&

@@ -1,6 +1,7 @@
 #include "domain/config.h"
 
 #include "base/memory.h"
+#include "domain/config_text.h"
 
 #include <confuse.h>
 #include <stddef.h>
@@ -103,6 +104,11 @@ static void report(cfg_t *cfg, const char *format, va_list arguments)
 {
     char text[RWD_ERROR_TEXT_SIZE_MAX / 2];
     (void)vsnprintf(text, sizeof text, format, arguments);
+    if (strcmp(text, "premature end of file") == 0) {
+        (void)snprintf(text, sizeof text,
+            "the file ends in the middle: say what follows, or put it back whole if it was cut "
+            "off");
+    }
     (void)rwd_fail(
         parse_error, RWD_INVALID, "%s:%d: %s", parse_path, cfg != NULL ? cfg->line : 0, text);
 }
@@ -420,16 +426,28 @@ static enum rwd_status check_large_reward(const struct rwd_config *config, struc
     return RWD_OK;
 }
 
+static enum rwd_status parse(cfg_t *cfg, const char *path, struct rwd_error *error)
+{
+    struct rwd_buffer text = {0};
+    enum rwd_status status = rwd_config_text_read(path, &text, error);
+    if (status == RWD_OK) {
+        status = rwd_config_text_check(path, rwd_buffer_text(&text), error);
+    }
+    if (status == RWD_OK) {
+        status =
+            cfg_parse_buf(cfg, rwd_buffer_c_string(&text)) == CFG_SUCCESS ? RWD_OK : RWD_INVALID;
+    }
+    rwd_buffer_finish(&text);
+    return status;
+}
+
 static enum rwd_status read_file(
     struct rwd_config *config, cfg_t *cfg, const char *path, struct rwd_error *error)
 {
     if (path != NULL) {
-        int parsed = cfg_parse(cfg, path);
-        if (parsed == CFG_FILE_ERROR) {
-            return rwd_fail(error, RWD_NOT_FOUND, "cannot read %s", path);
-        }
-        if (parsed != CFG_SUCCESS) {
-            return RWD_INVALID;
+        enum rwd_status status = parse(cfg, path, error);
+        if (status != RWD_OK) {
+            return status;
         }
     }
     for (size_t i = 0; i < OPTION_COUNT; i++) {

@@ -3,7 +3,8 @@
  *
  * A row of the table gives an option its section, name, type, default, bounds, unit and a line of
  * documentation; it drives parsing, -D overrides, checking and `rewardd --help-config`. An unknown
- * key, a value of the wrong type or out of bounds is an error with file and line.
+ * key, a value of the wrong type or out of bounds, or a file that was cut off is an error with file
+ * and line.
  *
  * Threads:   immutable once loaded; shared by all.
  * Ownership: load/destroy.

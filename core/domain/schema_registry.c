@@ -198,6 +198,9 @@ static enum rwd_status compare_neighbours(
     struct family *family, const char *folder, struct rwd_error *error)
 {
     enum rwd_status status = RWD_OK;
+    if (family->version_count == 0) {
+        return RWD_OK;
+    }
     qsort(family->versions, family->version_count, sizeof family->versions[0], compare_versions);
     for (size_t i = 1; i < family->version_count && status == RWD_OK; i++) {
         const struct version *earlier = &family->versions[i - 1];

@@ -161,9 +161,11 @@ void rwd_api__list_letters(struct rwd_api__call *call)
     }
     struct rwd_inquiry *inquiry = rwd_api__inquiry(call, RWD_INQUIRY_DEAD_LETTERS);
     inquiry->filter.lane = rwd_api__keep(inquiry, lane);
-    inquiry->filter.status = status.size == 0             ? RWD_TEXT("open")
-                             : rwd_text_is(status, "all") ? (struct rwd_text){0}
-                                                          : rwd_api__keep(inquiry, status);
+    if (status.size == 0) {
+        inquiry->filter.status = RWD_TEXT("open");
+    } else if (!rwd_text_is(status, "all")) {
+        inquiry->filter.status = rwd_api__keep(inquiry, status);
+    }
     inquiry->filter.reason = rwd_api__query(call, inquiry, "reason");
     inquiry->filter.user_id = rwd_api__query(call, inquiry, "user_id");
     if (rwd_api__read_page(call, inquiry)) {
@@ -337,6 +339,7 @@ static void resubmitted(void *context, const struct rwd_resubmitted *result)
             result->outcome == RWD_OUTCOME_DUPLICATE ? "reprocessed (a duplicate)" : "reprocessed");
         return;
     }
+    RWD_REQUIRE(result->problem != NULL);
     call->refused = true;
     call->problem = *result->problem;
     call->letter.reason = rwd_text_of(call->problem.type);

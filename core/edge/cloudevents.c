@@ -95,15 +95,15 @@ enum rwd_status rwd_cloudevent_convert(struct rwd_text text, const struct rwd_js
             status != RWD_OK ? fault.offset : consumed);
         return status != RWD_OK ? status : RWD_INVALID;
     }
-    const struct rwd_json_node *data = rwd_json_member(&json, &json.nodes[0], RWD_TEXT("data"));
-    if (!rwd_text_is(attribute(&json, "specversion"), "1.0") || data == NULL ||
-        data->type != RWD_JSON_OBJECT) {
+    const struct rwd_json_node *content = rwd_json_member(&json, &json.nodes[0], RWD_TEXT("data"));
+    if (!rwd_text_is(attribute(&json, "specversion"), "1.0") || content == NULL ||
+        content->type != RWD_JSON_OBJECT) {
         rwd_problem_set(problem, "invalid_event", "",
             "a CloudEvent has specversion \"1.0\" and an object in data");
         return RWD_INVALID;
     }
-    struct rwd_text span = span_of(text, data);
-    if (rwd_json_member(&json, data, RWD_TEXT("event_name")) != NULL) {
+    struct rwd_text span = span_of(text, content);
+    if (rwd_json_member(&json, content, RWD_TEXT("event_name")) != NULL) {
         *event = span;
         return RWD_OK;
     }

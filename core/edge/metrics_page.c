@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* One family's head. help: one line, no backslash. */
@@ -319,12 +321,13 @@ static void put_http(const struct rwd_http_server_counters *http, struct rwd_buf
 
 static void put_process(struct rwd_buffer *out)
 {
-    unsigned long long pages = 0;
+    uint64_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file != NULL) {
-        if (fscanf(file, "%*u %llu", &pages) != 1) {
-            pages = 0;
-        }
+        /* "size resident shared ...", in pages. */
+        char line[128] = "";
+        char *resident = fgets(line, sizeof line, file) != NULL ? strchr(line, ' ') : NULL;
+        pages = resident != NULL ? strtoull(resident, NULL, 10) : 0;
         (void)fclose(file);
     }
     put_count("process_resident_memory_bytes", "gauge", "Memory in RAM.",

@@ -187,7 +187,8 @@ static void add_failed_delivery(struct rwd_checkpoint_message *message,
 {
     char letter_id[RWD_TASK_ID_TEXT_SIZE];
     rwd_task_id_format(of->id, letter_id);
-    memcpy(letter_id, "dl_", 3);
+    letter_id[0] = 'd'; /* "rt_..." becomes "dl_..." */
+    letter_id[1] = 'l';
     struct rwd_dead_letter_row row = {
         .letter_id = rwd_text_of(letter_id),
         .lane = RWD_TEXT("deliveries"),

@@ -589,7 +589,7 @@ enum rwd_status rwd_dispatcher_create(const struct rwd_dispatcher_options *optio
     const struct rwd_config *config = options->config;
     made->options = *options;
     made->mailbox = rwd_mailbox_create(MAILBOX_COUNT_MAX);
-    made->open = rwd_new(options->shard_count * sizeof made->open[0]);
+    made->open = rwd_new(options->shard_count * sizeof(struct rwd_batch *));
     made->endpoint_count = config->endpoint_count;
     made->endpoints = rwd_new((config->endpoint_count + 1) * sizeof made->endpoints[0]);
     int64_t calls = 1;

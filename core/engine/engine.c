@@ -49,7 +49,7 @@ struct rwd_engine {
     struct rwd_mailbox *shard_mailboxes[SHARD_COUNT_MAX];
     struct rwd_thread shard_threads[SHARD_COUNT_MAX];
     struct rwd_thread journal_thread;
-    struct rwd_thread filler_thread;
+    struct rwd_thread tender_thread;
     struct rwd_thread projector_thread;
     struct rwd_thread dispatcher_thread;
     struct rwd_thread query_thread;
@@ -304,7 +304,7 @@ enum rwd_status rwd_engine_start(
         &engine->journal_thread, "journal", 0, rwd_journal_thread_run, engine->journal, error);
     if (status == RWD_OK) {
         status = rwd_thread_start(
-            &engine->filler_thread, "filler", 0, rwd_journal_thread_fill, engine->journal, error);
+            &engine->tender_thread, "tender", 0, rwd_journal_thread_tend, engine->journal, error);
     }
     if (status == RWD_OK) {
         status = rwd_thread_start(
@@ -361,7 +361,7 @@ static void stop(struct rwd_engine *engine)
         stop_thread(engine->shard_mailboxes[i], RWD_SHARD_STOP, &engine->shard_threads[i]);
     }
     stop_thread(
-        rwd_journal_thread_fill_mailbox(engine->journal), RWD_JOURNAL_STOP, &engine->filler_thread);
+        rwd_journal_thread_tend_mailbox(engine->journal), RWD_JOURNAL_STOP, &engine->tender_thread);
     stop_thread(
         rwd_journal_thread_mailbox(engine->journal), RWD_JOURNAL_STOP, &engine->journal_thread);
     stop_thread(
@@ -568,4 +568,26 @@ void rwd_engine_put_rule_metrics(struct rwd_engine *engine, struct rwd_buffer *o
                               : sums.suspended);
         }
     }
+}
+
+void rwd_engine_put_rule_health(
+    struct rwd_engine *engine, struct rwd_text rule_id, struct rwd_buffer *out)
+{
+    const char *separator = "";
+    rwd_buffer_put_char(out, '[');
+    for (uint32_t no = 1;
+         no <= rwd_directory_count(engine->directory) && no < RWD_RULE_COUNTER_COUNT; no++) {
+        const struct rwd_directory_entry *entry = rwd_directory_version(engine->directory, no);
+        if (rule_id.size > 0 && !rwd_text_is(rule_id, entry->rule_id)) {
+            continue;
+        }
+        struct rule_sums sums = sum_rule(engine, no);
+        rwd_buffer_put_format(out,
+            "%s{\"rule_id\":\"%s\",\"version\":\"%s\",\"calls\":%" PRIu64 ",\"errors\":%" PRIu64
+            ",\"suspended\":%s}",
+            separator, entry->rule_id, entry->version, sums.calls, sums.errors,
+            sums.suspended > 0 ? "true" : "false");
+        separator = ",";
+    }
+    rwd_buffer_put_char(out, ']');
 }

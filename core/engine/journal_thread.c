@@ -16,7 +16,7 @@ enum {
        practice. */
     MAILBOX_COUNT_MAX = 1 << 20,
     FULL_DISK_RETRY_MS = 250,
-    FILL_LOOK_MS = 50,
+    TEND_LOOK_MS = 50,
     EXIT_JOURNAL_FAILED = 70, /* EX_SOFTWARE of sysexits.h */
 };
 
@@ -24,7 +24,7 @@ struct rwd_journal_thread {
     struct rwd_journal_writer *writer;
     struct rwd_clock clock;
     struct rwd_mailbox *mailbox;
-    struct rwd_mailbox *fill_mailbox;
+    struct rwd_mailbox *tend_mailbox;
     struct rwd_mailbox *projector;
     _Atomic uint64_t *end;
     struct rwd_journal_metrics metrics;
@@ -41,7 +41,7 @@ struct rwd_journal_thread *rwd_journal_thread_create(struct rwd_journal_writer *
     journal->projector = projector;
     journal->end = end;
     journal->mailbox = rwd_mailbox_create(MAILBOX_COUNT_MAX);
-    journal->fill_mailbox = rwd_mailbox_create(1);
+    journal->tend_mailbox = rwd_mailbox_create(1);
     return journal;
 }
 
@@ -49,7 +49,7 @@ void rwd_journal_thread_destroy(struct rwd_journal_thread *journal)
 {
     if (journal != NULL) {
         rwd_mailbox_destroy(journal->mailbox);
-        rwd_mailbox_destroy(journal->fill_mailbox);
+        rwd_mailbox_destroy(journal->tend_mailbox);
         rwd_free(journal);
     }
 }
@@ -59,9 +59,9 @@ struct rwd_mailbox *rwd_journal_thread_mailbox(struct rwd_journal_thread *journa
     return journal->mailbox;
 }
 
-struct rwd_mailbox *rwd_journal_thread_fill_mailbox(struct rwd_journal_thread *journal)
+struct rwd_mailbox *rwd_journal_thread_tend_mailbox(struct rwd_journal_thread *journal)
 {
-    return journal->fill_mailbox;
+    return journal->tend_mailbox;
 }
 
 struct rwd_journal_metrics *rwd_journal_thread_metrics(struct rwd_journal_thread *journal)
@@ -183,7 +183,7 @@ void rwd_journal_thread_run(void *context)
     }
 }
 
-void rwd_journal_thread_fill(void *context)
+void rwd_journal_thread_tend(void *context)
 {
     struct rwd_journal_thread *journal = context;
     rwd_thread_step_back();
@@ -192,10 +192,10 @@ void rwd_journal_thread_fill(void *context)
         /* As long a pause as each piece took, so that it has half of what the disk can do at most.
          */
         int64_t begin_ns = rwd_clock_monotonic_ns(&journal->clock);
-        bool filled = rwd_journal_fill(journal->writer);
+        bool tended = rwd_journal_tend(journal->writer);
         int64_t taken_ns = rwd_clock_monotonic_ns(&journal->clock) - begin_ns;
         stop = rwd_mailbox_wait(
-            journal->fill_mailbox, filled ? (int)(taken_ns / 1000000) + 1 : FILL_LOOK_MS);
+            journal->tend_mailbox, tended ? (int)(taken_ns / 1000000) + 1 : TEND_LOOK_MS);
     }
     rwd_free(stop);
 }

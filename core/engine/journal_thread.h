@@ -33,9 +33,9 @@ void rwd_journal_thread_destroy(struct rwd_journal_thread *journal);
 struct rwd_mailbox *rwd_journal_thread_mailbox(struct rwd_journal_thread *journal);
 struct rwd_journal_metrics *rwd_journal_thread_metrics(struct rwd_journal_thread *journal);
 void rwd_journal_thread_run(void *journal);
-/* A second thread's: writes zeros ahead of the commits until RWD_JOURNAL_STOP comes to its mailbox.
+/* A second thread's: what is done beside the commits, until RWD_JOURNAL_STOP comes to its mailbox.
  */
-void rwd_journal_thread_fill(void *journal);
-struct rwd_mailbox *rwd_journal_thread_fill_mailbox(struct rwd_journal_thread *journal);
+void rwd_journal_thread_tend(void *journal);
+struct rwd_mailbox *rwd_journal_thread_tend_mailbox(struct rwd_journal_thread *journal);
 
 #endif

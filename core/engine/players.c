@@ -56,7 +56,7 @@ struct rwd_players *rwd_players_create(struct rwd_store_reader *reader)
     struct rwd_players *players = rwd_new(sizeof *players);
     players->reader = reader;
     players->bucket_count = BUCKET_COUNT_LEAST;
-    players->buckets = rwd_new(players->bucket_count * sizeof players->buckets[0]);
+    players->buckets = rwd_new(players->bucket_count * sizeof(struct rwd_player *));
     rwd_arena_init(&players->arena, LOAD_ARENA_CHUNK, LOAD_ARENA_MAX);
     return players;
 }
@@ -90,7 +90,7 @@ static void widen(struct rwd_players *players)
     struct rwd_player **old = players->buckets;
     size_t old_count = players->bucket_count;
     players->bucket_count *= 2;
-    players->buckets = rwd_new(players->bucket_count * sizeof players->buckets[0]);
+    players->buckets = rwd_new(players->bucket_count * sizeof(struct rwd_player *));
     for (size_t i = 0; i < old_count; i++) {
         struct rwd_player *player = old[i];
         while (player != NULL) {

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,9 @@ static void add_file(struct listing *listing, const char *folder, const char *id
     int size = snprintf(path, sizeof path, "%s/%s", folder, name);
     file->path = rwd_copy(path, (size_t)size);
     size = snprintf(path, sizeof path, "%s/%.*s_test.lua", folder, (int)version_size, name);
-    if (access(path, F_OK) == 0) {
+    struct stat status;
+    /* Also a link to nothing: tests that cannot be read are not the same as none. */
+    if (lstat(path, &status) == 0) {
         file->test_path = rwd_copy(path, (size_t)size);
     }
 }
@@ -156,19 +159,80 @@ void rwd_rule_files_free(struct rwd_rule_file *files, size_t count)
     rwd_free(files);
 }
 
+/* What stands there is no file to read: said in words. */
+static const char *name_of_kind(mode_t mode)
+{
+    return S_ISDIR(mode)    ? "a folder"
+           : S_ISFIFO(mode) ? "a FIFO"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "a device";
+}
+
+/* real: where path leads to; it must not lead out of <dir>, which stands two levels above. */
+static bool is_in_folder(const char *path, const char *real)
+{
+    char dir[PATH_SIZE_MAX];
+    char real_dir[PATH_SIZE_MAX];
+    (void)snprintf(dir, sizeof dir, "%s", path);
+    for (int level = 0; level < 2; level++) {
+        char *slash = strrchr(dir, '/');
+        if (slash == NULL) {
+            return true; /* not a file of a rule folder */
+        }
+        *slash = '\0';
+    }
+    if (realpath(dir[0] != '\0' ? dir : "/", real_dir) == NULL) {
+        return false;
+    }
+    size_t size = strlen(real_dir);
+    return size == 1 || (strncmp(real, real_dir, size) == 0 && real[size] == '/');
+}
+
+/* Opens path for reading where it is a file of the folder. Never waits: a FIFO has no end. */
+static enum rwd_status open_file(const char *path, int *fd, struct rwd_error *error)
+{
+    char real[PATH_SIZE_MAX];
+    struct stat status;
+    if (realpath(path, real) == NULL) {
+        bool is_link = errno == ENOENT && lstat(path, &status) == 0;
+        return rwd_fail(error, RWD_UNAVAILABLE, "%s: %s", path,
+            is_link ? "is a link to nothing" : strerror(errno));
+    }
+    if (!is_in_folder(path, real)) {
+        return rwd_fail(error, RWD_DENIED,
+            "%s: is a link that leads out of rules.dir, to %s; copy the file there", path, real);
+    }
+    *fd = open(real, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+    if (*fd < 0) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    }
+    if (fstat(*fd, &status) == 0 && S_ISREG(status.st_mode)) {
+        return RWD_OK;
+    }
+    (void)close(*fd);
+    return rwd_fail(
+        error, RWD_INVALID, "%s: is %s, not a file", path, name_of_kind(status.st_mode));
+}
+
 enum rwd_status rwd_rule_file_read(
     const char *path, size_t size_max, struct rwd_buffer *bytes, struct rwd_error *error)
 {
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) {
-        return rwd_fail(error, RWD_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    int fd = -1;
+    enum rwd_status status = open_file(path, &fd, error);
+    if (status != RWD_OK) {
+        return status;
     }
     rwd_buffer_reserve(bytes, size_max + 1);
-    bytes->size = fread(bytes->data, 1, size_max + 1, file);
-    bool failed = ferror(file) != 0;
-    (void)fclose(file);
-    if (failed) {
-        return rwd_fail(error, RWD_UNAVAILABLE, "%s: cannot be read", path);
+    bytes->size = 0;
+    ssize_t got = 1;
+    while (got > 0 && bytes->size <= size_max) {
+        got = read(fd, bytes->data + bytes->size, size_max + 1 - bytes->size);
+        bytes->size += got > 0 ? (size_t)got : 0;
+    }
+    int code = errno;
+    (void)close(fd);
+    if (got < 0) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "%s: cannot be read: %s", path, strerror(code));
     }
     if (bytes->size > size_max) {
         return rwd_fail(error, RWD_LIMIT, "%s: larger than %zu bytes", path, size_max);
@@ -178,9 +242,10 @@ enum rwd_status rwd_rule_file_read(
 
 static void watch_one_level(int fd, const char *dir)
 {
-    /* A file counts when its writer closes it or it is moved in whole: half a file is never read.
-     */
-    const uint32_t what = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE;
+    /* A file that is written is looked at again when its writer closes it, one that was refused
+     * also when it goes away or becomes readable. */
+    const uint32_t what =
+        IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_ATTRIB;
     (void)inotify_add_watch(fd, dir, what);
     DIR *open = opendir(dir);
     for (struct dirent *entry = open != NULL ? readdir(open) : NULL; entry != NULL;

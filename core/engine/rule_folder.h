@@ -25,7 +25,10 @@ void rwd_rule_files_free(struct rwd_rule_file *files, size_t count);
 /* "1.10.0" after "1.9.0". */
 int rwd_rule_version_compare(const char *a, const char *b);
 
-/* At most size_max bytes. LIMIT, UNAVAILABLE with the path in error. */
+/* At most size_max bytes of a path of the listing; never waits. LIMIT: more. INVALID: a folder,
+ * FIFO or device. DENIED: a link that leads out of dir (links inside it are followed: a deployment
+ * may switch whole folders by one). UNAVAILABLE: whatever else keeps it from being read. All with
+ * the path in error. */
 RWD_MUST_USE enum rwd_status rwd_rule_file_read(
     const char *path, size_t size_max, struct rwd_buffer *bytes, struct rwd_error *error);
 

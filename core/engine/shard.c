@@ -28,9 +28,11 @@ enum {
     DEAD_LETTER_BODY_SIZE_MAX = 512 << 10,
     /* Players may pile up dirty while the store is away, to this many times the hot limit. */
     DIRTY_FACTOR_MAX = 2,
-    /* The projector is to be busy at most this part of the time: 1 in 6, so that its upserts leave
-     * the cores to deciding; the slower the store, the rarer and fuller the checkpoints. */
-    CHECKPOINT_PAUSE_FACTOR = 5,
+    /* The projector is busy one part in twelve of the time at most, so that its writes leave the
+     * cores and the disk to acks; the slower the store, the rarer the checkpoints. One part in six
+     * while there are rewards that wait to be stored, for only then are they delivered. */
+    CHECKPOINT_PAUSE_FACTOR = 11,
+    CHECKPOINT_PAUSE_FACTOR_TASKS = 5,
     /* Players serialised between two batches: half a millisecond's work. */
     CHECKPOINT_SLICE_COUNT = 64,
     /* Events between two steps of foreseeing: a microsecond or two, some memory accesses. */
@@ -517,6 +519,7 @@ static void foresee(const struct rwd_shard *shard, const struct rwd_batch *batch
 
 static void handle_batch(struct rwd_shard *shard, struct rwd_batch *batch)
 {
+    RWD_REQUIRE(batch->count > 0);
     int64_t begin_ns = rwd_clock_monotonic_ns(&shard->options.clock);
     int64_t now_ms = rwd_clock_wall_ms(&shard->options.clock);
     uint64_t sequence = atomic_fetch_add(shard->options.sequence, batch->count);
@@ -627,7 +630,8 @@ static void checkpoint_home(struct rwd_shard *shard, struct rwd_checkpoint_messa
     shard->stamps[shard->stamp_count++] =
         (struct stamp){.epoch = message->epoch, .position = message->stamp};
     /* The interval is between rounds, and a round is as many checkpoints as it takes. */
-    int64_t pause_ns = message->taken_ns * CHECKPOINT_PAUSE_FACTOR;
+    int64_t pause_ns = message->taken_ns * (message->has_all_tasks ? CHECKPOINT_PAUSE_FACTOR
+                                                                   : CHECKPOINT_PAUSE_FACTOR_TASKS);
     if (rwd_players_dirty_since(shard->players, UINT64_MAX) > shard->round_epoch) {
         int64_t interval_ns = shard->options.config->engine_checkpoint_interval_ms * 1000000;
         pause_ns = pause_ns > interval_ns ? pause_ns : interval_ns;

@@ -200,7 +200,7 @@ enum rwd_status rwd_damage__describe(struct rwd_scan *scan, struct rwd_error *er
             "its records hold their checksums, but are not those that were sealed here, or what "
             "went before is not",
             (unsigned long long)scan->base, (unsigned long long)scan->offset,
-            (unsigned long long)(scan->base + scan->offset));
+            (unsigned long long)scan->base + scan->offset);
     }
     if (find_changed_byte(scan, &offset, &change)) {
         return changed_byte(error, scan->base, offset, (uint8_t)*rwd_scan__at(scan, offset), change,
@@ -213,7 +213,7 @@ enum rwd_status rwd_damage__describe(struct rwd_scan *scan, struct rwd_error *er
         "%016llx.journal: the record at file offset %llu (position %llu), in the commit at %llu, "
         "%s; more than one byte was changed",
         (unsigned long long)scan->base, (unsigned long long)scan->stop_offset,
-        (unsigned long long)(scan->base + scan->stop_offset), (unsigned long long)scan->offset,
+        (unsigned long long)scan->base + scan->stop_offset, (unsigned long long)scan->offset,
         scan->stop == RWD_SCAN_ZERO ? "is missing" : "does not hold its checksum");
 }
 

@@ -17,7 +17,7 @@
  * base position + offset in the file. Positions order records as written; sequences (given by the
  * engine) order what happened to one player. Byte by byte it is described in segment.h.
  *
- * Threads:   a writer belongs to the journal thread, but for rwd_journal_fill. Readers are
+ * Threads:   a writer belongs to the journal thread, but for rwd_journal_tend. Readers are
  * independent and may follow a live journal from any thread or process: they see whole commits
  * only. Errors:    a failed write or sync is final: the writer refuses everything from then on and
  * the process must stop (never retry an fsync). A full disk is met when a segment is prepared,
@@ -84,10 +84,10 @@ void rwd_journal_close(struct rwd_journal_writer *writer);
 RWD_MUST_USE enum rwd_status rwd_journal_prepare(
     struct rwd_journal_writer *writer, struct rwd_error *error);
 
-/* Writes zeros where small commits will go, a piece of them, and syncs it: a sync into extents that
- * were never written takes twice as long (filler.h). False: there is nothing to do now. From one
+/* A piece of what is done beside the commits: zeros ahead of them (filler.h), and what is far
+ * behind them let go of in the page cache (trail.h). False: there is nothing to do now. From one
  * thread, any, besides the writer's own. */
-bool rwd_journal_fill(struct rwd_journal_writer *writer);
+bool rwd_journal_tend(struct rwd_journal_writer *writer);
 
 /* Appends to memory; body is given in parts, copied at once. Sets record->position. Never blocks on
  * the disk. LIMIT: body over RWD_RECORD_BODY_SIZE_MAX, or over what a segment holds. BUSY: the

@@ -177,7 +177,7 @@ static enum rwd_status pass_on(
     struct rwd_journal_reader *reader, bool suspected, bool *again, struct rwd_error *error)
 {
     struct rwd_scan *scan = &reader->scan;
-    struct rwd_segment_header header;
+    struct rwd_segment_header header = {0};
     uint64_t here = scan->base + scan->offset;
     uint64_t next = scan->base + scan->size;
     *again = false;
@@ -265,7 +265,7 @@ static enum rwd_status find_single(
     struct rwd_journal_reader *reader, uint64_t position, struct rwd_error *error)
 {
     struct rwd_segment_list list = {.files = NULL};
-    struct rwd_segment_header header;
+    struct rwd_segment_header header = {0};
     if (reader->single_fd >= 0 && position >= reader->single_base &&
         position - reader->single_base < reader->single_size) {
         return RWD_OK;

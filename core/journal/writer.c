@@ -1,5 +1,6 @@
 #include "journal/filler.h"
 #include "journal/recover.h"
+#include "journal/trail.h"
 
 #include "base/check.h"
 #include "base/fault.h"
@@ -34,6 +35,7 @@ struct rwd_journal_writer {
     uint64_t offset; /* where the commit in the buffer goes; all before it is durable */
     uint64_t previous_end;
     struct rwd_journal_filler *filler;
+    struct rwd_journal_trail *trail;
     int next_fd; /* -1: not prepared */
     uint64_t next_size;
 
@@ -145,6 +147,7 @@ enum rwd_status rwd_journal_open(const struct rwd_journal_options *options,
         rwd_journal_close(opened);
         return status;
     }
+    opened->trail = rwd_journal__trail_create(opened->dir, opened->base, opened->offset);
     *writer = opened;
     return RWD_OK;
 }
@@ -161,6 +164,7 @@ void rwd_journal_close(struct rwd_journal_writer *writer)
         }
     }
     rwd_journal__filler_destroy(writer->filler);
+    rwd_journal__trail_destroy(writer->trail);
     rwd_free(writer->buffer);
     rwd_free(writer->dir);
     rwd_free(writer);
@@ -196,9 +200,10 @@ enum rwd_status rwd_journal_prepare(struct rwd_journal_writer *writer, struct rw
     return RWD_OK;
 }
 
-bool rwd_journal_fill(struct rwd_journal_writer *writer)
+bool rwd_journal_tend(struct rwd_journal_writer *writer)
 {
-    return rwd_journal__filler_fill(writer->filler);
+    bool let_go = rwd_journal__trail_follow(writer->trail, rwd_journal_durable(writer));
+    return rwd_journal__filler_fill(writer->filler) || let_go;
 }
 
 /* In memory; the disk hears of it with the first commit. */
@@ -356,8 +361,7 @@ enum rwd_status rwd_journal_commit(struct rwd_journal_writer *writer, struct rwd
         writer->poisoned = true;
         return rwd_fail(error, RWD_UNAVAILABLE,
             "journal %s: %s at position %llu: %s; nothing more is written, the process must stop",
-            writer->dir, what, (unsigned long long)(writer->base + writer->offset),
-            strerror(failed));
+            writer->dir, what, (unsigned long long)writer->base + writer->offset, strerror(failed));
     }
     writer->offset += size;
     writer->buffer_size = 0;

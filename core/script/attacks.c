@@ -63,6 +63,8 @@ const struct rwd_attack rwd_attacks[] = {
         "local b, c = a .. 'a', a .. 'b' while true do local x = b < c end"},
     /* The parser */
     {"bytecode", REFUSED, "", "\x1bLJ\x02\x08\x02", NULL},
+    {"bytes that are no text", REFUSED, "UTF-8", "local s = '\xff\xfe'", ""},
+    {"overlong slash", REFUSED, "UTF-8", "-- \xc0\xaf\n", ""},
     {"deep parentheses", REFUSED, "too many", "@repeat(", NULL},
     {"deep tables", REFUSED, "too many", "@repeat{", NULL},
     {"deep functions", REFUSED, "", "@repeatlocal function f() ", NULL},

@@ -29,6 +29,7 @@ static struct rwd_view *live_view(lua_State *L, int index)
     struct rwd_object *object = rwd_vm_object(L, index);
     if (object == NULL || object->kind != RWD_OBJECT_JSON) {
         (void)luaL_error(L, "not a part of the event");
+        return NULL; /* not reached */
     }
     struct rwd_view *view = (struct rwd_view *)(void *)object;
     if (vm->call == NULL || view->generation != vm->generation) {

@@ -292,8 +292,11 @@ static int inspect(lua_State *L)
     lua_settop(L, CONSTANTS_INDEX);
     at.wire = rwd_wire_of(vm->scratch.data, vm->scratch.size);
     at.start = at.wire.at;
-    bool known = rwd_wire_u8(&at.wire) == 0x1b && rwd_wire_u8(&at.wire) == 'L' &&
-                 rwd_wire_u8(&at.wire) == 'J' && rwd_wire_u8(&at.wire) == DUMP_VERSION;
+    static const uint8_t magic[] = {0x1b, 'L', 'J', DUMP_VERSION};
+    bool known = true;
+    for (size_t i = 0; i < sizeof magic; i++) {
+        known = rwd_wire_u8(&at.wire) == magic[i] && known;
+    }
     if (!known || (rwd_wire_varint(&at.wire) & DUMP_STRIPPED) != 0) {
         return luaL_error(L, UNKNOWN_FORM);
     }

@@ -141,6 +141,17 @@ static bool read_capture(struct rwd_pattern *pattern, struct rwd_pattern_item *i
     return true;
 }
 
+/* False: one too many. */
+static bool read_quantifier(
+    struct rwd_pattern_item *item, const char **at, const char *end, unsigned *count)
+{
+    if (*at < end && **at != '\0' && strchr("*+-?", **at) != NULL) {
+        item->quantifier = *(*at)++;
+        (*count)++;
+    }
+    return *count <= RWD_PATTERN_QUANTIFIER_COUNT_MAX;
+}
+
 enum rwd_status rwd_pattern_compile(
     struct rwd_text text, struct rwd_pattern *pattern, struct rwd_error *error)
 {
@@ -183,12 +194,9 @@ enum rwd_status rwd_pattern_compile(
                 "a pattern knows %%a %%c %%d %%l %%p %%s %%u %%w %%x, their capitals, %% before "
                 "punctuation, and sets that are closed");
         }
-        if (at < end && strchr("*+-?", *at) != NULL && *at != '\0') {
-            item->quantifier = *at++;
-            if (++quantifier_count > RWD_PATTERN_QUANTIFIER_COUNT_MAX) {
-                return rwd_fail(error, RWD_LIMIT, "a pattern has at most %d of * + - ?",
-                    RWD_PATTERN_QUANTIFIER_COUNT_MAX);
-            }
+        if (!read_quantifier(item, &at, end, &quantifier_count)) {
+            return rwd_fail(error, RWD_LIMIT, "a pattern has at most %d of * + - ?",
+                RWD_PATTERN_QUANTIFIER_COUNT_MAX);
         }
     }
     return open_count == 0 ? RWD_OK

@@ -149,7 +149,7 @@ struct rwd_rulebook *rwd_rulebook_create(
     atomic_init(&rulebook->references, 1);
     rulebook->rulebook_no = rulebook_no;
     rulebook->count = count;
-    rulebook->rules = rwd_new(count * sizeof rulebook->rules[0]);
+    rulebook->rules = rwd_new(count * sizeof(struct rwd_shared_rule *));
     for (size_t i = 0; i < count; i++) {
         rulebook->rules[i] = rwd_shared_rule_acquire(rules[i]);
     }

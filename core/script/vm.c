@@ -522,6 +522,24 @@ static void check_jump_words(lua_State *L, struct rwd_text source)
     }
 }
 
+/* What goes into texts, the journal and answers must be text; and the compiler's own words end at a
+ * NUL. */
+static void check_text(lua_State *L, struct rwd_text source)
+{
+    int line = 1;
+    for (size_t i = 0; i < source.size;) {
+        unsigned char byte = (unsigned char)source.data[i];
+        size_t size = byte < 0x80 ? 1 : rwd_utf8_sequence(source.data + i, source.size - i);
+        if (byte == 0 || size == 0) {
+            (void)luaL_error(L, "%s:%d: %s: is that a text file, saved as UTF-8?",
+                rwd_vm_of(L)->name, line,
+                byte == 0 ? "there is a NUL character" : "there are bytes that are not UTF-8");
+        }
+        line += byte == '\n';
+        i += size;
+    }
+}
+
 void rwd_vm_load(lua_State *L, struct rwd_text source)
 {
     struct rwd_vm *vm = rwd_vm_of(L);
@@ -529,6 +547,7 @@ void rwd_vm_load(lua_State *L, struct rwd_text source)
         (void)luaL_error(
             L, "%s: the file is longer than %d bytes", vm->name, RWD_VM_SOURCE_SIZE_MAX);
     }
+    check_text(L, source);
     check_jump_words(L, source);
     vm->source = source;
     lua_pushfstring(L, "@%s", vm->name);

@@ -181,7 +181,7 @@ RWD_MUST_USE enum rwd_status rwd_vm_run(
 RWD_MUST_USE enum rwd_status rwd_vm_call(
     struct rwd_vm *vm, enum rwd_vm_slot slot, struct rwd_error *error);
 void rwd_vm_drop_result(struct rwd_vm *vm);
-/* Compiles source (text only), inspects its bytecode and leaves the function on the stack. */
+/* Compiles source (UTF-8 text only), inspects its bytecode and leaves the function on the stack. */
 void rwd_vm_load(lua_State *L, struct rwd_text source);
 
 /* The VM of a state: its allocator's argument. */

@@ -64,6 +64,7 @@ static void *get_small(struct rwd_vm_memory *memory, size_t size)
         /* The rest of the old chunk serves a smaller class. */
         size_t rest = (size_t)(memory->end - memory->at);
         if (rest >= 16) {
+            /* cppcheck-suppress pointerSize ; a free block holds the address of the next */
             memcpy(memory->at, &memory->freed[class_of(rest)], sizeof(void *));
             memory->freed[class_of(rest)] = memory->at;
         }

@@ -111,8 +111,9 @@ enum rwd_status rwd_store__prepare_writes(struct rwd_sqlite_store *store, struct
         [RWD_STORE__ADD_COUNT] = "UPDATE counts SET n = n + ?3 WHERE kind = ?1 AND name = ?2",
         [RWD_STORE__SEEN_DROP] = "DELETE FROM player_seen WHERE user_id = ?1 AND sequence <= ?2",
         [RWD_STORE__DIFFERENCE_UPDATE] =
-            "UPDATE budget_periods SET reserved_minor = reserved_minor + ?3, "
-            "spent_minor = spent_minor + ?4 WHERE pool_id = ?1 AND period = ?2",
+            /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+        "UPDATE budget_periods SET reserved_minor = reserved_minor + ?3, "
+        "spent_minor = spent_minor + ?4 WHERE pool_id = ?1 AND period = ?2",
         [RWD_STORE__DIFFERENCE_INSERT] =
             "INSERT INTO budget_periods (pool_id, period, reserved_minor, spent_minor) "
             "VALUES (?1, ?2, ?3, ?4)",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 /* FIELD(struct, member, TEXT, KEY): column and member share their name. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and members cannot stand in parentheses */
 #define FIELD(row, member, field_kind, field_role)                                                 \
     {                                                                                              \
         .name = #member, .kind = RWD_STORE__##field_kind, .role = RWD_STORE__##field_role,         \
@@ -17,6 +18,7 @@
         .field_count = sizeof fields_of_it / sizeof fields_of_it[0],                               \
         .row_size = sizeof(struct row),                                                            \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct rwd_store__field player_fields[] = {
     FIELD(rwd_player_row, user_id, TEXT, KEY),

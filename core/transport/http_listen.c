@@ -51,13 +51,13 @@ static bool is_loopback(const struct sockaddr *address)
 
 static int bound_port(int fd)
 {
-    struct sockaddr_storage address = {0};
+    /* An IPv6 address is cut short here; its port lies at the same place. */
+    struct sockaddr_in address = {0};
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
         return -1;
     }
-    /* Port and family lie at the same place in both families. */
-    return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.sin_port);
 }
 
 static int open_listener(const struct addrinfo *info, bool reuse_port)

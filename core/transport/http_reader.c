@@ -143,6 +143,21 @@ static bool unescape(
     return true;
 }
 
+/* data[at, end) is unescaped. All that is asked for by path or query came in as UTF-8, so other
+ * bytes are nobody's id. */
+static bool check_utf8(struct rwd_http_reader *reader, const char *data, size_t at, size_t end)
+{
+    while (at < end) {
+        bool ascii = (unsigned char)data[at] < 0x80;
+        size_t size = ascii ? 1 : rwd_utf8_sequence(data + at, end - at);
+        if (size == 0) {
+            return refuse(reader, 400, "target has escaped bytes that are not UTF-8");
+        }
+        at += size;
+    }
+    return true;
+}
+
 /* Also where the dots or the slash were escaped, and "//./". */
 static bool has_dot_segment(const char *path, size_t size)
 {
@@ -165,6 +180,7 @@ static bool read_path(struct rwd_http_reader *reader, char *data, size_t at, siz
 {
     size_t out = at;
     size_t segment_at = at + 1;
+    bool escaped = false; /* bytes that are not ASCII; unescaped ones do not come this far */
     for (size_t i = at; i <= end; i++) {
         if (i > at && (i == end || data[i] == '/')) {
             if (reader->segment_count == RWD_HTTP_SEGMENT_COUNT_MAX) {
@@ -182,9 +198,7 @@ static bool read_path(struct rwd_http_reader *reader, char *data, size_t at, siz
             if (!unescape(reader, data, i, end, &byte)) {
                 return false;
             }
-            if (is_control(byte)) {
-                return refuse(reader, 400, "path has an escaped control character");
-            }
+            escaped |= byte >= 0x80;
             i += 2;
         }
         data[out++] = (char)byte;
@@ -193,7 +207,36 @@ static bool read_path(struct rwd_http_reader *reader, char *data, size_t at, siz
     if (has_dot_segment(data + at, out - at)) {
         return refuse(reader, 400, "path has a '.' or '..' segment");
     }
-    return true;
+    return !escaped || check_utf8(reader, data, at, out);
+}
+
+/* One parameter, data[at, end), which is not empty. */
+static bool read_query(struct rwd_http_reader *reader, char *data, size_t at, size_t end)
+{
+    size_t out = at;
+    size_t name_end = 0;
+    bool in_value = false;
+    bool escaped = false;
+    for (size_t i = at; i < end; i++) {
+        unsigned char byte = (unsigned char)data[i];
+        if (byte == '=' && !in_value) {
+            in_value = true;
+            name_end = out;
+        } else if (byte == '+') {
+            byte = ' ';
+        } else if (byte == '%') {
+            if (!unescape(reader, data, i, end, &byte)) {
+                return false;
+            }
+            escaped |= byte >= 0x80;
+            i += 2;
+        }
+        data[out++] = (char)byte;
+    }
+    reader->queries[reader->query_count++] =
+        (struct rwd_http_pair){.name = span_of(at, in_value ? name_end : out),
+            .value = in_value ? span_of(name_end + 1, out) : span_of(out, out)};
+    return !escaped || check_utf8(reader, data, at, out);
 }
 
 static bool read_queries(struct rwd_http_reader *reader, char *data, size_t at, size_t end)
@@ -205,28 +248,8 @@ static bool read_queries(struct rwd_http_reader *reader, char *data, size_t at, 
             return refuse(reader, 414, "query has more than %d parameters, the limit",
                 RWD_HTTP_QUERY_COUNT_MAX);
         }
-        size_t out = at;
-        size_t name_end = 0;
-        bool in_value = false;
-        for (size_t i = at; i < next; i++) {
-            unsigned char byte = (unsigned char)data[i];
-            if (byte == '=' && !in_value) {
-                in_value = true;
-                name_end = out;
-            } else if (byte == '+') {
-                byte = ' ';
-            } else if (byte == '%') {
-                if (!unescape(reader, data, i, next, &byte)) {
-                    return false;
-                }
-                i += 2;
-            }
-            data[out++] = (char)byte;
-        }
-        if (next > at) {
-            reader->queries[reader->query_count++] =
-                (struct rwd_http_pair){.name = span_of(at, in_value ? name_end : out),
-                    .value = in_value ? span_of(name_end + 1, out) : span_of(out, out)};
+        if (next > at && !read_query(reader, data, at, next)) {
+            return false;
         }
         at = next + 1;
     }
@@ -396,6 +419,13 @@ static bool read_known_header(
         return read_content_length(reader, value);
     case SEEN_TRANSFER_ENCODING:
         return refuse(reader, 501, "Transfer-Encoding is not supported: send a Content-Length");
+    case SEEN_CONTENT_ENCODING:
+        /* Bytes that were packed must not be read as if they were plain. */
+        return rwd_http_text_is(value, "identity") ||
+               refuse(reader, 415,
+                   "Content-Encoding '%.*s' is not taken: send the body as it is, without this "
+                   "header",
+                   (int)(value.size < 32 ? value.size : 32), value.data);
     case SEEN_EXPECT:
         if (!rwd_http_text_is(value, "100-continue")) {
             return refuse(reader, 417, "Expect is not 100-continue");

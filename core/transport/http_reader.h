@@ -4,8 +4,9 @@
  *
  * Why our own: whatever two HTTP readers understand differently lets one request hide in another.
  * So there is one reading of each byte here, and no repair of what is wrong: one Content-Length of
- * plain digits, no Transfer-Encoding, no folded lines, no bare LF, no control characters, no second
- * Host, no dot segments. The answer depends on the bytes alone, never on how they were cut.
+ * plain digits, no Transfer-Encoding, no Content-Encoding but identity, no folded lines, no bare
+ * LF, no control characters, no second Host, no dot segments. The answer depends on the bytes
+ * alone, never on how they were cut.
  *
  * The owner keeps all bytes of the request, from its first on, in one piece, and feeds that piece
  * again whenever it has grown; bytes already looked at are not looked at again. The piece may move.
@@ -96,13 +97,15 @@ enum rwd_http_step rwd_http_reader_feed(struct rwd_http_reader *reader, char *da
 /* The getters are good from RWD_HTTP_STEP_BODY on; data is what was fed. An absent text has data
  * NULL, an empty one has not. */
 
-/* Percent-decoded, without the query; begins with '/', has no dot segments and no NUL. */
+/* Percent-decoded, without the query: UTF-8, begins with '/', has no dot segments and no NUL. Like
+ * segments and queries it may have any other character, control characters included: an id is
+ * asked for as it is. */
 struct rwd_text rwd_http_reader_path(const struct rwd_http_reader *reader, const char *data);
 /* "/v1/players/a%2Fb" has the segments "v1", "players" and "a/b": route by these, not by the path.
  */
 struct rwd_text rwd_http_reader_segment(
     const struct rwd_http_reader *reader, const char *data, size_t index);
-/* Percent-decoded, '+' is a blank; the first of that name. */
+/* Percent-decoded UTF-8, '+' is a blank; the first of that name. */
 struct rwd_text rwd_http_reader_query(
     const struct rwd_http_reader *reader, const char *data, const char *name);
 /* The first of that name, whatever the case, without blanks around it. */

@@ -502,7 +502,9 @@ static bool advance(struct connection *connection)
         }
         return true;
     case RWD_HTTP_STEP_REFUSED:
-        refuse(connection, request->reader.refusal_status, NULL, request->reader.refusal_detail);
+        refuse(connection, request->reader.refusal_status,
+            request->reader.refusal_status == 415 ? "Accept-Encoding: identity\r\n" : NULL,
+            request->reader.refusal_detail);
         return false;
     }
     return false;

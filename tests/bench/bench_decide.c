@@ -174,14 +174,33 @@ static struct rwd_ruleset *make_ruleset(size_t count)
     return ruleset;
 }
 
+static struct rwd_player *player_of(uint64_t no)
+{
+    return players[scatter(no) % PLAYER_COUNT];
+}
+
+static uint64_t fingerprint_of(uint64_t no)
+{
+    return scatter(no + ((uint64_t)1 << 40));
+}
+
+/* As a shard does it for the events of a batch that come next. */
+static void foresee(uint64_t no)
+{
+    __builtin_prefetch(player_of(no + 6));
+    rwd_player_seen_foresee(player_of(no + 4));
+    rwd_player_seen_foresee_slot(player_of(no + 2), fingerprint_of(no + 2));
+}
+
 /* The event once more, as another one, of another player. */
 static struct rwd_player *next_event(struct rwd_event *event)
 {
     event_no++;
+    foresee(event_no);
     *event = events[event_no % EVENT_COUNT];
-    event->event_fingerprint = scatter(event_no + ((uint64_t)1 << 40));
+    event->event_fingerprint = fingerprint_of(event_no);
     event->time_ms = noon_ms + (int64_t)(event_no / 10);
-    struct rwd_player *player = players[scatter(event_no) % PLAYER_COUNT];
+    struct rwd_player *player = player_of(event_no);
     event->user_id = rwd_player_user_id(player);
     return player;
 }

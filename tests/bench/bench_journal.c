@@ -90,7 +90,7 @@ static void *fill(void *argument)
 {
     struct bench *bench = argument;
     while (!atomic_load(&bench->stopping)) {
-        if (!rwd_journal_fill(bench->writer)) {
+        if (!rwd_journal_tend(bench->writer)) {
             (void)poll(NULL, 0, 1);
         }
     }

@@ -46,6 +46,9 @@ static void check_found(const struct rwd_http_reader *reader, const char *bytes)
         struct rwd_text name = {.data = bytes + pair.name.at, .size = pair.name.size};
         length_count += rwd_http_text_is(name, "content-length");
         RWD_REQUIRE(!rwd_http_text_is(name, "transfer-encoding"));
+        RWD_REQUIRE(!rwd_http_text_is(name, "content-encoding") ||
+                    rwd_http_text_is(
+                        (struct rwd_text){.data = value, .size = pair.value.size}, "identity"));
     }
     RWD_REQUIRE(length_count <= 1 && (length_count == 1 || reader->body_size == 0));
     (void)rwd_http_reader_content_type(reader, bytes);

@@ -427,6 +427,11 @@ class Daemon:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
 
+    def resident_peak_kib(self):
+        """The most it ever was in this life of the process."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status).group(1))
+
     def ctl(self, *words, check=True):
         """rewardctl on this daemon's configuration."""
         path = binary("rewardctl")
@@ -578,10 +583,17 @@ class Daemon:
         return self.wait_for(found, timeout, f"task {query} to be {status}")
 
     def wait_settled(self, timeout=60.0):
-        """Waits until no task is on its way; held tasks wait for people, not for us."""
+        """Waits until no task is on its way; held tasks wait for people, not for us. However many
+        there are: it fails when for so long not one more was settled."""
+        best, since = [float("inf")], [time.monotonic()]
+
         def settled():
-            return not self.tasks(status="pending") and not self.tasks(status="dispatching")
-        self.wait_for(settled, timeout, "all deliveries to settle")
+            left = len(self.tasks(status="pending")) + len(self.tasks(status="dispatching"))
+            if left < best[0]:
+                best[0], since[0] = left, time.monotonic()
+            assert time.monotonic() - since[0] < timeout, f"{left} deliveries do not settle"
+            return left == 0
+        self.wait_for(settled, 30 * timeout, "all deliveries to settle")
 
 
 # ---------------------------------------------------------------- the books

@@ -1,8 +1,10 @@
 """What comes in over HTTP: read strictly, limited everywhere, answered with a reason."""
 
+import gzip
 import json
 import re
 import socket
+import urllib.parse
 
 import pytest
 
@@ -123,6 +125,29 @@ def test_cloudevents(daemon):
 
 def test_an_unknown_content_type_is_refused(daemon):
     expect_problem(daemon.post_events(GOOD, content_type="text/csv"), (400, 415))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "GZIP"])
+def test_a_packed_body_is_refused_and_told_what_to_do(daemon, coding):
+    """Read as if it were plain, it would be somebody else's event or nonsense; neither is guessed.
+    """
+    bodies = {"/v1/events": rewardd.ndjson([bet("u1", 1, ts=noon())]),
+              "/v1/rules": b"return rule {", "/v1/rules/stakes/rollback": b"{}"}
+    for path, body in bodies.items():
+        answer = daemon.request("POST", path, gzip.compress(body), {
+            "Content-Type": "application/json", "Content-Encoding": coding})
+        problem = expect_problem(answer, 415, "Content-Encoding", coding, "as it is")
+        assert answer.headers["Accept-Encoding"] == "identity", problem
+        assert "415" in daemon.get("/openapi.json").json["paths"][
+            path.replace("/stakes/", "/{id}/")]["post"]["responses"]
+    assert daemon.get("/v1/players/u1").status == 404
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity"])
+def test_identity_is_no_encoding(daemon, coding):
+    answer = daemon.request("POST", "/v1/events", json.dumps(bet("u1", 1, ts=noon())).encode(), {
+        "Content-Type": "application/json", "Content-Encoding": coding})
+    assert answer.status == 200 and answer.json["accepted"] == 1, answer
 
 
 def test_results_are_in_input_order(daemon):
@@ -305,12 +330,56 @@ def test_money_is_exact(daemon):
                   rewardd.event("deposit", "u1", {"amount": 0.10, "currency": "EUR"}, ts=noon()))
 
 
-def test_odd_but_legal_names(daemon):
-    for user in ("ü" * 20, "a/b?c=d&e", "'; DROP TABLE player; --", "\U0001f600", "a b", "%41"):
-        daemon.accept(bet(user, 2, ts=noon()))
-        quoted = "".join(f"%{byte:02X}" for byte in user.encode())
-        assert daemon.player(quoted)["user_id"] == user
-        assert daemon.points(quoted, "stakes") == 2
+ODD = ["a b", "a/b?c=d&e", "50%", "%41", "a+b", "#a;b", "'; DROP TABLE player; --", 'a"b\\c', "//",
+       "a\r\n", "\t\x01\x7f", "\u0085", "\u00fc" * 20, "\u20ac\U0001f600", "--help", "*", "x" * 128]
+
+
+def quoted(text):
+    """Every byte escaped, which is always allowed."""
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+@pytest.mark.parametrize("name", ODD, ids=ascii)
+def test_odd_but_legal_names(paying, name):
+    """What was taken in can be asked for, as a player's id and as an event's, in paths and queries.
+    """
+    paying.accept(rewardd.kyc(name, ts=noon()), bet("other", 50, ts=noon()),
+                  bet(name, 10, ts=noon(), event_id=name), bet(name, 1, ts=noon()))
+    for path in (quoted(name), urllib.parse.quote(name, safe="")):
+        assert paying.player(path)["user_id"] == name
+        assert paying.points(path, "pays") == 11
+        assert paying.decision(path)["event_id"] == name
+        events = [one["event_id"] for one in
+                  paying.listing(f"/v1/players/{path}/decisions", limit=1) if one["type"] == "event"]
+        assert len(events) == 3 and events[1] == name
+        task, = paying.tasks(user_id=path)
+        assert (task["user_id"], task["origin"]["event_id"]) == (name, name)
+    paying.wait_task("succeeded", user_id=quoted(name))
+    row, = paying.ledger(user_id=quoted(name))
+    assert row["user_id"] == name
+
+
+@pytest.mark.parametrize("name", ODD, ids=ascii)
+def test_rewardctl_asks_for_odd_names(daemon, name):
+    daemon.accept(bet("u1", 7, ts=noon(), event_id=name))
+    assert "+7 points" in daemon.ctl("explain", "--", name).stdout
+    assert daemon.ctl("explain", "--", name + "x", check=False).returncode != 0
+
+
+def test_rewardctl_does_not_lie_about_dots(daemon):
+    """No path can hold them, so it must not say that there was no such event."""
+    daemon.accept(bet("u1", 7, ts=noon(), event_id=".."))
+    done = daemon.ctl("explain", "..", check=False)
+    assert done.returncode != 0 and "'..'" in done.stderr and "never" not in done.stderr, done
+
+
+@pytest.mark.parametrize("escape", ["%", "a%", "%4", "%4g", "%g4", "%%41", "%u0041", "a%00b", "%ff",
+                                    "%c3", "%c3a", "%ed%a0%80", "%c0%af", "%f5%80%80%80"])
+def test_a_bad_escape_is_refused(daemon, escape):
+    for path in (f"/v1/decisions/{escape}", f"/v1/players/{escape}",
+                 f"/v1/players/{escape}/decisions", f"/v1/reward-tasks?user_id={escape}",
+                 f"/v1/ledger?user_id={escape}&limit=5", f"/v1/rules/{escape}"):
+        expect_problem(daemon.get(path), 400, "target")
 
 
 # ---------------------------------------------------------------- the protocol itself

@@ -1,5 +1,6 @@
 """Too much of everything: the answer is "later", memory stays bounded, the books stay right."""
 
+import http.client
 import json
 import threading
 import time
@@ -137,6 +138,110 @@ def test_flooded_it_says_later_and_stays_small(make_daemon, wallet):
     senders.finish(daemon)
     senders.compare(daemon)
     check_books(daemon, wallet)
+
+
+class Flood:
+    """A sender without manners: requests of many events, the next at once, whatever is answered.
+
+    It sends the same body until all of it was taken, so what it is owed is easy to say: a point an
+    event for each of its players, and no more.
+    """
+
+    def __init__(self, number, event_count):
+        self.number, self.event_count = number, event_count
+        self.users = [f"f{number}_u{user}" for user in range(50)]
+        lines = [bet(self.users[index % 50], 1, ts=noon(), event_id=f"f{number}_@@@@@@_{index}")
+                 for index in range(event_count)]
+        self.template = rewardd.ndjson(lines)
+        self.serial, self.taken, self.refused, self.failure = 0, 0, 0, None
+        self.link = None
+
+    def exchange(self, daemon):
+        """Sends the body of this serial once. True: every event of it was taken, now or before."""
+        if self.link is None:
+            self.link = http.client.HTTPConnection(*daemon.address, timeout=120)
+        body = self.template.replace(b"@@@@@@", b"%06d" % self.serial)
+        try:
+            self.link.request("POST", "/v1/events", body, {
+                "Content-Type": "application/x-ndjson", "Prefer": "return=minimal"})
+            answer = self.link.getresponse()
+            status, headers, text = answer.status, answer.headers, answer.read()
+        except (OSError, http.client.HTTPException):
+            # Refused by its length, and closed before all of it was sent: come again.
+            self.link.close()
+            self.link, self.refused = None, self.refused + 1
+            return False
+        if status in (429, 503):
+            assert int(headers["Retry-After"]) > 0
+            self.refused += 1
+            return False
+        assert status == 200, (status, text[:300])
+        counts = json.loads(text)
+        assert all(one["problem"]["type"] == "busy" for one in counts["results"]), text[:300]
+        self.refused += counts["rejected"] > 0
+        return counts["rejected"] == 0
+
+    def run(self, daemon, until, bodies_max):
+        try:
+            while time.monotonic() < until and self.taken < bodies_max:
+                if self.exchange(daemon):
+                    self.taken += 1
+                    self.serial += 1
+        except BaseException as failure:  # a thread must not fail in silence
+            self.failure = failure
+
+    def points(self, daemon):
+        answers = [daemon.get(f"/v1/players/{user}") for user in self.users]
+        assert all(answer.status in (200, 404) for answer in answers)
+        return sum(answer.json["points"]["stakes"] for answer in answers if answer.status == 200)
+
+    def finish(self, daemon):
+        """The last body, of which nobody knows how much was taken."""
+        self.link = None
+        daemon.wait_for(lambda: self.exchange(daemon), 60, "the last body to be taken")
+        self.taken += 1
+
+
+@pytest.mark.parametrize("mib, senders, event_count", [(4, 40, 2500), (64, 60, 10000)])
+def test_under_more_than_it_can_bear_memory_is_flat(faults, make_daemon, mib, senders, event_count):
+    """A slow disk, and senders who together offer twice what may be in flight and more, for seconds.
+
+    Memory has a limit that does not depend on how much is offered: what stands for a daemon, and
+    at most ten bytes for each byte in flight (events are small, and what is known of one is more
+    than its text). Afterwards, and after a kill -9, what was acknowledged is there, once.
+    """
+    daemon = make_daemon(fault="journal.sync.before:slow:150",
+                         overrides=[f"server.inflight_size_max_mib={mib}"])
+    floods = [Flood(number, event_count) for number in range(senders)]
+    assert sum(len(flood.template) for flood in floods) > 2 * mib << 20
+    until = time.monotonic() + (60 if rewardd.LONG else 6)
+    threads = [threading.Thread(target=flood.run, args=(daemon, until, 1000)) for flood in floods]
+    for thread in threads:
+        thread.start()
+    asked = []
+    while any(thread.is_alive() for thread in threads):
+        started = time.monotonic()
+        assert daemon.get("/healthz").status == 200
+        asked.append(time.monotonic() - started)
+        threads[0].join(0.1)
+    for thread in threads:
+        thread.join()
+    failures = [flood.failure for flood in floods if flood.failure is not None]
+    assert not failures, failures[0]
+    peak = daemon.resident_peak_kib()
+    taken, refused = (sum(getattr(flood, name) for flood in floods) for name in ("taken", "refused"))
+    print(f"taken {taken} bodies, refused {refused}, peak {peak} KiB, slowest {max(asked):.3f} s")
+    assert taken > 0 and refused > taken, (taken, refused)
+    assert peak < (100 << 10) + 10 * mib * 1024
+    daemon.kill9()
+    daemon.restart()
+    for flood in floods:
+        assert flood.points(daemon) >= flood.taken * event_count, "what was acknowledged is there"
+        flood.finish(daemon)
+        assert flood.points(daemon) == flood.taken * event_count, "once"
+    assert daemon.get("/readyz").status == 200
+    daemon.stop()
+    daemon.ctl("journal", "verify")
 
 
 def test_reading_under_load_is_possible(daemon):

@@ -1,5 +1,7 @@
 """Rules change while events flow: all or nothing, between batches, and nobody restarts anything."""
 
+import os
+import socket
 import threading
 
 import pytest
@@ -125,6 +127,168 @@ def test_a_repaired_file_loads(live):
     live.wait_for(lambda: knows(live, "second", "1.0.0"))
     live.accept(bet("u1", 1, ts=noon()))
     assert live.points("u1", "second") == 7
+
+
+def odd_file(daemon, kind):
+    """Puts something that is no good rule file where one should be: rules/odd/1.0.0.lua."""
+    folder = daemon.rules / "odd"
+    folder.mkdir()
+    path = folder / "1.0.0.lua"
+    good = rulebook.rule("odd", score="1000")
+    outside = daemon.folder / "outside.lua"
+    outside.write_text(good)
+    if kind == "link to nothing":
+        path.symlink_to(daemon.folder / "nothing.lua")
+    elif kind == "link out of the folder":
+        path.symlink_to(outside)
+    elif kind == "folder linked from outside":
+        folder.rmdir()
+        (daemon.folder / "odd").mkdir()
+        (daemon.folder / "odd" / "1.0.0.lua").write_text(good)
+        folder.symlink_to(daemon.folder / "odd")
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "link to itself":
+        path.symlink_to(path)
+    elif kind == "unreadable":
+        path.write_text(good)
+        path.chmod(0)
+        if os.access(path, os.R_OK):
+            pytest.skip("who runs the tests may read everything")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "FIFO as its test":
+        os.mkfifo(folder / "1.0.0_test.lua")
+        daemon.write_rule("odd", "1.0.0", good)
+    elif kind == "test linked to nothing":
+        (folder / "1.0.0_test.lua").symlink_to("nothing.lua")
+        daemon.write_rule("odd", "1.0.0", good)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            here = os.getcwd()
+            os.chdir(folder)  # the path of a socket is short
+            try:
+                server.bind("1.0.0.lua")
+            finally:
+                os.chdir(here)
+    elif kind == "100 MB":
+        with open(path, "w", encoding="ascii") as file:
+            file.write(good)
+            file.truncate(100 << 20)
+    elif kind == "100 MB of comments":
+        path.write_bytes(b"-- comment\n" * (100 << 20 >> 4) + good.encode())
+    elif kind == "NUL":
+        path.write_bytes(good.encode() + b"\0")
+    elif kind == "NUL in a text":
+        path.write_bytes(good.replace("odd", "o\0d", 1).encode())
+    elif kind == "not UTF-8":
+        path.write_bytes(b"-- gr\xfcn\n" + good.encode())
+    elif kind == "UTF-16":
+        path.write_bytes(good.encode("utf-16"))
+    elif kind == "empty":
+        path.touch()
+
+
+@pytest.mark.parametrize("kind", [
+    "link to nothing", "link out of the folder", "folder linked from outside", "device",
+    "link to itself", "unreadable", "folder", "FIFO", "FIFO as its test", "test linked to nothing",
+    "socket", "100 MB", "100 MB of comments", "NUL", "NUL in a text", "not UTF-8", "UTF-16", "empty"])
+def test_whatever_stands_for_a_rule_file_is_told_and_hurts_nobody(live, kind):
+    """Not at the start, not while it runs: no wait, no crash, the other rules go on."""
+    before = live.resident_kib()
+    odd_file(live, kind)
+    live.hup()
+    live.wait_for(lambda: "odd/1.0.0" in rules_text(live), what=f"{kind} in GET /v1/rules")
+    error, = live.get("/v1/rules").json["errors"]
+    assert "odd/1.0.0" in error["file"] and error["error"], error
+    assert "odd/1.0.0" in live.log()
+    assert gain(live) == 1 and live.points("u1", "odd") == 0
+    assert live.resident_kib() - before < 32 << 10
+    live.write_rule("after", "1.0.0", rulebook.rule("after", score="5"))
+    live.wait_for(lambda: knows(live, "after", "1.0.0"))
+    live.restart()
+    assert "odd/1.0.0" in rules_text(live)
+    assert gain(live) == 1 and live.points("u1", "after") == 5 and live.points("u1", "odd") == 0
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "link to nothing", "NUL", "deleted"])
+def test_the_file_of_a_running_version_turns_odd(live, kind):
+    """A version that was loaded no longer needs its file."""
+    path = live.rules / "live" / "1.0.0.lua"
+    path.unlink()
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link to nothing":
+        path.symlink_to("nothing.lua")
+    elif kind == "NUL":
+        path.write_bytes(b"\0" * 1000)
+    live.write_rule("after", "1.0.0", rulebook.rule("after", score="5"))
+    live.wait_for(lambda: knows(live, "after", "1.0.0"))
+    assert ("live/1.0.0.lua" in str(live.get("/v1/rules").json["errors"])) == (kind != "deleted")
+    assert gain(live) == 1
+    live.restart()
+    assert gain(live) == 1
+
+
+def test_a_link_within_the_folder_is_followed(live):
+    """As a deployment makes it that switches a whole folder by one link."""
+    (live.rules / "..data").mkdir()
+    (live.rules / "..data" / "second.lua").write_text(rulebook.rule("second", score="7"))
+    (live.rules / "second").mkdir()
+    (live.rules / "second" / "1.0.0.lua").symlink_to("../..data/second.lua")
+    live.wait_for(lambda: knows(live, "second", "1.0.0"))
+    live.accept(bet("u1", 1, ts=noon()))
+    assert live.points("u1", "second") == 7
+
+
+def test_half_a_file_and_then_the_whole(live):
+    """It is written slowly, in place: half of it is an error, the whole of it a rule."""
+    text = rulebook.rule("second", score="7")
+    (live.rules / "second").mkdir()
+    with open(live.rules / "second" / "1.0.0.lua", "w", encoding="utf-8", buffering=1) as file:
+        for cut in (0, len(text) // 3, len(text) // 2):
+            file.seek(0)
+            file.write(text[:cut])
+            file.flush()
+            live.hup()
+            live.wait_for(lambda: "second/1.0.0.lua" in rules_text(live))
+            assert gain(live) == 1
+        file.seek(0)
+        file.write(text)
+    live.wait_for(lambda: knows(live, "second", "1.0.0"))
+    assert live.get("/v1/rules").json["errors"] == []
+    live.accept(bet("u2", 1, ts=noon()))
+    assert live.points("u2", "second") == 7
+
+
+def test_the_file_of_a_running_version_is_rewritten_in_place(live):
+    path = live.rules / "live" / "1.0.0.lua"
+    text = path.read_text()
+    for half in (text[:len(text) // 2], "", text + "-- more\n"):
+        path.write_text(half)
+        live.wait_for(lambda: "live/1.0.0.lua" in str(live.get("/v1/rules").json["errors"]))
+        assert gain(live) == 1
+        path.write_text(text)
+        live.wait_for(lambda: live.get("/v1/rules").json["errors"] == [])
+        assert gain(live) == 1
+
+
+def test_an_error_goes_when_its_file_goes(live):
+    live.write_rule("second", "1.0.0", "return rule {")
+    live.wait_for(lambda: "second/1.0.0.lua" in rules_text(live))
+    (live.rules / "second" / "1.0.0.lua").unlink()
+    live.wait_for(lambda: live.get("/v1/rules").json["errors"] == [])
+
+
+@pytest.mark.parametrize("source", [b"\0", b"return rule {\0}", b"-- gr\xfcn\n", b"\xff\xfe"])
+def test_an_upload_that_is_no_text_is_refused(live, source):
+    answer = live.request("POST", "/v1/rules", source, {"Content-Type": "text/x-lua"})
+    expect_problem(answer, (400, 422), "UTF-8")
+    assert gain(live) == 1
 
 
 TEST = """return tests {

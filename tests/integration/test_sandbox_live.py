@@ -1,5 +1,6 @@
 """Rules that attack: the rule errs, its neighbours decide, the event is acknowledged, in time."""
 
+import re
 import time
 
 import pytest
@@ -68,6 +69,11 @@ ATTACKS = {
 }
 
 
+# Those that do not even load, since they name what is not there.
+REFUSED = {"call chain", "newproxy", "io", "os", "ffi", "load", "loadstring", "coroutine", "debug",
+           "string metatable", "global write", "G write", "getfenv", "collectgarbage"}
+
+
 def attack(body):
     return f"""return rule {{
   id = "attack", version = "1.0.0", title = "attack", owner = "tests",
@@ -75,6 +81,34 @@ def attack(body):
   score = function(event, player) {body} end,
 }}
 """
+
+
+def cpu_s(daemon):
+    """Processor time of the whole daemon, all its threads: what others do on the machine is not in
+    it. The id of another process's clock is made as clock_getcpuclockid(3) makes it."""
+    return time.clock_gettime((~daemon.process.pid << 3) | 2)
+
+
+def cpu_s_max():
+    """What one event may take with a rule that attacks: 25 ms, four times that under sanitizers."""
+    return 0.025 * (4 if b"__asan_init" in rewardd.binary().read_bytes() else 1)
+
+
+def health(daemon, rule_id):
+    found, = daemon.get(f"/v1/rules/{rule_id}").json["health"]
+    assert found in daemon.get("/v1/rules").json["health"]
+    return found
+
+
+def rule_metric(daemon, name, rule_id):
+    text = daemon.get("/metrics").body.decode()
+    found = re.search(rf'^{name}{{rule="{rule_id}",version="1.0.0"}} (\d+)$', text, re.M)
+    return int(found.group(1))
+
+
+def verdict(daemon, event_id, rule_id="attack"):
+    found, = [rule for rule in daemon.decision(event_id)["rules"] if rule["rule_id"] == rule_id]
+    return found["verdict"]
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -85,18 +119,35 @@ def test_an_attack_hurts_nobody_else(make_daemon, name):
                                 ("z_after", "1.0.0"): rulebook.rule("z_after")})
     before = daemon.resident_kib()
     events = [bet(f"u{number % 4}", 2, ts=noon(1, number)) for number in range(20)]
+    taken = []
     for one in events:
-        started = time.monotonic()
+        started, started_cpu = time.monotonic(), cpu_s(daemon)
         result, = daemon.accept(one)
+        taken.append(cpu_s(daemon) - started_cpu)
         assert time.monotonic() - started < EVENT_S_MAX, "bounded time"
         assert {row["rule_id"]: row["points"] for row in result["points"]} == {"a_before": 2,
                                                                               "z_after": 2}
     for number in range(4):
-        assert daemon.player(f"u{number}")["points"].get("attack", 0) == 0
+        points = daemon.player(f"u{number}")["points"]
+        assert points == {"a_before": 10, "z_after": 10}
     assert daemon.resident_kib() - before < 256 << 10
     # Either it was refused when it was loaded, or every event says that it was asked and failed.
     refused = [one for one in daemon.get("/v1/rules").json["errors"] if "attack" in one["file"]]
-    assert refused or "attack" in str(daemon.decision(events[0]["event_id"]))
+    if refused:
+        assert name in REFUSED and refused[0]["error"]
+    else:
+        assert name not in REFUSED
+        verdicts = [verdict(daemon, one["event_id"]) for one in events]
+        errors = verdicts.count("error")
+        assert errors >= 5 and errors + verdicts.count("suspended") == len(events), verdicts
+        assert health(daemon, "attack")["errors"] == errors
+        assert rule_metric(daemon, "rewardd_rule_errors_total", "attack") == errors
+        assert "rule=attack version=1.0.0" in daemon.log()
+        assert max(taken) < cpu_s_max(), taken
+    for good in ("a_before", "z_after"):
+        assert health(daemon, good) == {"rule_id": good, "version": "1.0.0", "calls": 20,
+                                        "errors": 0, "suspended": False}
+        assert rule_metric(daemon, "rewardd_rule_errors_total", good) == 0
     daemon.stop()
 
 
@@ -147,6 +198,17 @@ def test_a_failure_drops_only_what_the_call_did(make_daemon):
         result, = daemon.accept(bet("u1", stake, ts=noon(1, number)))
         got.append(sum(row["points"] for row in result["points"]))
     assert got == [1, 0, 2, 0, 3]
+
+
+def test_an_error_forges_no_line_of_the_log(make_daemon):
+    """An event's sender chooses its id, and a rule may well put it into its error."""
+    daemon = make_daemon(rules={("attack", "1.0.0"): attack("error(event.event_id)")})
+    forged = 'x" level=error msg="owned"\nts=2025-01-01T00:00:00.000Z level=info \x1b[2J\u009b'
+    daemon.accept(bet("u1", 1, ts=noon(), event_id=forged))
+    daemon.wait_for(lambda: "owned" in daemon.log())
+    line, = [line for line in daemon.log().split("\n") if "owned" in line]
+    assert r'x\" level=error msg=\"owned\"\nts=2025' in line and r"\x1b[2J\xc2\x9b" in line, line
+    assert all(line.startswith("ts=20") for line in daemon.log().strip().split("\n"))
 
 
 def test_nothing_is_kept_between_calls(make_daemon):

@@ -155,6 +155,21 @@ def test_banned_calls_in_c_tests():
     none(offenders, "banned calls:")
 
 
+def test_formats_of_the_log_are_known():
+    """base/log_line reads them itself, to escape what is put in; it knows these and no others."""
+    known = re.compile(r"%(?:%|(?:\.(?:\*|\d+))?s|0?\d*(?:l|ll|z)?[dux])")
+    offenders = []
+    for path in tracked(CORE, ".c", ".h"):
+        text = path.read_text()
+        for call in re.finditer(r"\brwd_log\((?:\"(?:\\.|[^\"\\])*\"|[^\";])*;", text):
+            words = re.sub(r"\bPRI([dux])64\b", r'"l\1"', call.group())
+            form = "".join(re.findall(r'"((?:\\.|[^"\\])*)"', words))
+            if "%" in known.sub("", form):
+                number = text.count("\n", 0, call.start()) + 1
+                offenders.append(f"{where(path, number)}: {form}")
+    none(offenders, "rwd_log does not know this conversion:")
+
+
 def test_file_names_say_what_is_inside():
     offenders = [str(path.relative_to(REPOSITORY))
                  for folder in (CORE, TESTS, REPOSITORY / "scripts")

@@ -121,6 +121,121 @@ static void wrong_lines_are_named(void **state)
     assert_refused("ingest { depth_max = 99999999999999999999 }\n", 1, "depth_max");
 }
 
+static void half_a_file_is_named(void **state)
+{
+    (void)state;
+    assert_refused("server {", 1, "section");
+    assert_refused("server { listen = \"a\"\n", 1, "add the }");
+    assert_refused("# one\n\nserver {\n listen = \"a\"\n", 3, "section");
+    assert_refused("server {\n listen = a", 1, "put the file back whole");
+    /* The brace is missing in the middle: the section that lacks it, not the last one. */
+    assert_refused(
+        "engine { shards = 1 }\nserver {\n listen = \"a\"\ndata { dir = \"b\" }\n", 2, "section");
+    assert_refused("server {\n listen = \"a }\n", 2, "add the \"");
+    assert_refused("server {\n listen = 'a\\' }\n", 2, "add the '");
+    assert_refused("server {\n listen = \"a\\", 2, "text");
+    assert_refused("server { listen = \"${HOME\" }\n", 1, "text");
+    assert_refused("server { listen = a }\n/* engine {\n shards = 1 }\n", 2, "comment");
+    assert_refused("/*/", 1, "comment");
+    assert_refused(
+        "endpoint \"w\" {\n url = \"http://a\" secret = \"s\"\n kinds = { cash,", 1, "section");
+    /* Nothing is open, but something is to follow. */
+    assert_refused("server", 1, "put it back whole");
+    assert_refused("engine { shards = 1 }\nendpoint \"w\"", 2, "put it back whole");
+    assert_refused("server { } }\n", 1, "brace");
+}
+
+static void what_only_looks_open_is_taken(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"# { \" '\n", "// { \" '", "/* { \" ' # */", "/***/",
+        "server { listen = \"{ ' # /* //\" }", "server { listen = '{ \" ${ # /*' }",
+        "server { listen = \"a\\\"{\" }", "server { listen = 'a\\'{' }",
+        "server { listen = \"a\\\\\" }", "server { listen = a//b }",
+        "server { listen = \"a\nb\" } # {", "server { listen = \"${NOT_THERE:-{\"}\" }",
+        "server { listen = ${NOT_THERE:-{} }", "endpoint \"{\" { url = \"http://a\" secret = s }"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        rwd_config_destroy(loaded(texts[i]));
+    }
+}
+
+/* After a text that was left open, the next file is read from its beginning. */
+static void a_refused_file_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct rwd_config *config = NULL;
+    assert_refused("server { listen = \"a", 1, "text");
+    config = loaded("server { listen = \"b\" }\n");
+    assert_string_equal(config->server_listen, "b");
+    rwd_config_destroy(config);
+}
+
+static size_t count(const char *text, char wanted)
+{
+    size_t found = 0;
+    bool comment = false;
+    for (; *text != '\0'; text++) {
+        comment = *text == '#' || (comment && *text != '\n');
+        found += !comment && *text == wanted;
+    }
+    return found;
+}
+
+/* Wherever the shipped file is cut: refused, or whole sections and nothing else. */
+static void every_cut_is_refused_or_whole(void **state)
+{
+    (void)state;
+    char text[8192];
+    FILE *file = fopen(RWD_SOURCE_DIR "/deploy/demo/engine.conf", "r");
+    assert_non_null(file);
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    assert_int_equal(fclose(file), 0);
+    assert_true(size > 500 && size < sizeof text - 1);
+    size_t taken = 0;
+    for (; size > 0; size--) {
+        text[size] = '\0';
+        struct rwd_config *config = NULL;
+        if (load(text, &config) != RWD_OK) {
+            assert_memory_equal(error.text, path, strlen(path));
+            assert_true(error.text[strlen(path)] == ':' && error.text[strlen(path) + 1] != '0');
+            continue;
+        }
+        taken++;
+        assert_int_equal(count(text, '{'), count(text, '}'));
+        assert_int_equal(count(text, '"') % 2, 0);
+        /* Of the named ones each that begins has come whole. */
+        size_t named = config->endpoint_count + config->price_count + config->budget_count;
+        size_t begun = 0;
+        for (const char *at = text; (at = strstr(at, "\" {")) != NULL; at++) {
+            begun++;
+        }
+        assert_int_equal(named, begun);
+        rwd_config_destroy(config);
+    }
+    assert_true(taken > 8);
+}
+
+static void a_nul_is_no_end(void **state)
+{
+    (void)state;
+    static const char text[] = "engine { shards = 1 }\n\0\nserver { listen = \"a\" }\n";
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fwrite(text, 1, sizeof text - 1, file);
+    assert_int_equal(fclose(file), 0);
+    struct rwd_config *config = NULL;
+    assert_int_equal(rwd_config_load(path, NULL, 0, &config, &error), RWD_INVALID);
+    assert_non_null(strstr(error.text, ":2: there is a NUL"));
+}
+
+static void a_folder_is_no_file(void **state)
+{
+    (void)state;
+    struct rwd_config *config = NULL;
+    assert_int_equal(rwd_config_load("/tmp", NULL, 0, &config, &error), RWD_NOT_FOUND);
+    assert_non_null(strstr(error.text, "cannot read /tmp"));
+}
+
 static void a_file_that_is_not_there(void **state)
 {
     (void)state;
@@ -305,6 +420,12 @@ int main(void)
         cmocka_unit_test(without_a_file_all_is_default),
         cmocka_unit_test(a_file_says_otherwise),
         cmocka_unit_test(wrong_lines_are_named),
+        cmocka_unit_test(half_a_file_is_named),
+        cmocka_unit_test(what_only_looks_open_is_taken),
+        cmocka_unit_test(a_refused_file_leaves_nothing_behind),
+        cmocka_unit_test(every_cut_is_refused_or_whole),
+        cmocka_unit_test(a_nul_is_no_end),
+        cmocka_unit_test(a_folder_is_no_file),
         cmocka_unit_test(a_file_that_is_not_there),
         cmocka_unit_test(overrides),
         cmocka_unit_test(an_override_beats_the_file),

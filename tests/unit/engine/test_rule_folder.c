@@ -116,7 +116,69 @@ static void files_are_read_up_to_a_size(void **state)
     assert_int_equal(rwd_rule_file_read(path, 7, &bytes, &error), RWD_LIMIT);
     assert_non_null(strstr(error.text, path));
     assert_int_equal(rwd_rule_file_read("/nowhere/x", 7, &bytes, &error), RWD_UNAVAILABLE);
-    assert_int_equal(rwd_rule_file_read(dir, 7, &bytes, &error), RWD_UNAVAILABLE);
+    assert_int_equal(rwd_rule_file_read(dir, 7, &bytes, &error), RWD_INVALID);
+    rwd_buffer_finish(&bytes);
+}
+
+static void full_path(char full[256], const char *path)
+{
+    (void)snprintf(full, 256, "%s/%s", dir, path);
+}
+
+static void link_to(const char *target, const char *path)
+{
+    char full[256];
+    full_path(full, path);
+    assert_int_equal(symlink(target, full), 0);
+}
+
+/* Whatever stands where a rule file should be: an answer at once, with the path in it. */
+static void only_files_of_the_folder_are_read(void **state)
+{
+    (void)state;
+    char full[256];
+    make_dir("odd");
+    make_dir("odd/1.0.0.lua");
+    full_path(full, "odd/1.0.1.lua");
+    assert_int_equal(mkfifo(full, 0600), 0);
+    link_to("/nowhere/at/all.lua", "odd/1.0.2.lua");
+    link_to("/etc/passwd", "odd/1.0.3.lua");
+    link_to("/dev/zero", "odd/1.0.4.lua");
+    link_to("1.0.5.lua", "odd/1.0.5.lua");
+    make_dir("..data");
+    write_file("..data/real.lua", "x");
+    link_to("../..data/real.lua", "odd/1.0.6.lua");
+    link_to("/nowhere/test.lua", "odd/1.0.6_test.lua");
+    static const struct {
+        enum rwd_status status;
+        const char *says;
+    } expected[] = {{RWD_INVALID, "folder"}, {RWD_INVALID, "FIFO"},
+        {RWD_UNAVAILABLE, "link to nothing"}, {RWD_DENIED, "/etc/passwd"},
+        {RWD_DENIED, "/dev/zero"}, {RWD_UNAVAILABLE, "symbolic links"}, {RWD_OK, ""}};
+    struct rwd_rule_file *found = NULL;
+    struct rwd_buffer bytes = {0};
+    struct rwd_error error;
+    size_t count = 0;
+    size_t seen = 0;
+    assert_int_equal(rwd_rule_folder_list(dir, &found, &count, &error), RWD_OK);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(found[i].rule_id, "odd") == 0) {
+            assert_int_equal(
+                rwd_rule_file_read(found[i].path, 8, &bytes, &error), expected[seen].status);
+            if (expected[seen].status != RWD_OK) {
+                assert_non_null(strstr(error.text, found[i].path));
+                assert_non_null(strstr(error.text, expected[seen].says));
+            }
+            seen++;
+        }
+    }
+    assert_int_equal(seen, sizeof expected / sizeof expected[0]);
+    assert_true(rwd_text_is(rwd_buffer_text(&bytes), "x"));
+    /* Tests that are not to be had are not the same as none. */
+    assert_non_null(found[count - 1].test_path);
+    assert_int_equal(
+        rwd_rule_file_read(found[count - 1].test_path, 8, &bytes, &error), RWD_UNAVAILABLE);
+    rwd_rule_files_free(found, count);
     rwd_buffer_finish(&bytes);
 }
 
@@ -143,6 +205,14 @@ static void changes_are_noticed(void **state)
     rwd_rule_folder_changed(fd, dir);
     write_file("newcomer/1.0.0.lua", "x");
     assert_true(readable(fd));
+    rwd_rule_folder_changed(fd, dir);
+    char full[256];
+    full_path(full, "newcomer/1.0.0.lua");
+    assert_int_equal(chmod(full, 0), 0);
+    assert_true(readable(fd));
+    rwd_rule_folder_changed(fd, dir);
+    assert_int_equal(unlink(full), 0);
+    assert_true(readable(fd));
     assert_int_equal(close(fd), 0);
 }
 
@@ -152,6 +222,7 @@ int main(void)
         cmocka_unit_test(versions_compare_as_numbers),
         cmocka_unit_test(only_rules_are_listed),
         cmocka_unit_test(files_are_read_up_to_a_size),
+        cmocka_unit_test(only_files_of_the_folder_are_read),
         cmocka_unit_test(changes_are_noticed),
     };
     return cmocka_run_group_tests(tests, open_dir, close_dir);

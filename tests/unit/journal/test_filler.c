@@ -32,18 +32,18 @@ static void nothing_before_it_is_wanted(void **state)
     struct rig rig;
     rig_make(&rig);
     open_wide(&rig);
-    assert_false(rwd_journal_fill(rig.writer));
+    assert_false(rwd_journal_tend(rig.writer));
     rig_append(&rig, SMALL_BODY_SIZE);
     rig_commit(&rig);
-    assert_false(rwd_journal_fill(rig.writer)); /* used too little yet */
+    assert_false(rwd_journal_tend(rig.writer)); /* used too little yet */
     for (int i = 0; i < ENOUGH_BODIES; i++) {
         rig_append(&rig, SMALL_BODY_SIZE);
     }
     rig_commit(&rig);
-    assert_false(rwd_journal_fill(rig.writer)); /* the commit was large */
+    assert_false(rwd_journal_tend(rig.writer)); /* the commit was large */
     rig_append(&rig, SMALL_BODY_SIZE);
     rig_commit(&rig);
-    assert_true(rwd_journal_fill(rig.writer));
+    assert_true(rwd_journal_tend(rig.writer));
     rig_remove(&rig);
 }
 
@@ -59,7 +59,7 @@ static void fills_both_segments(void **state)
     }
     off_t ahead = (off_t)rwd_journal_durable(rig.writer) + (1 << 20);
     bool tells_holes = !is_written_from(&rig, 0, ahead);
-    while (rwd_journal_fill(rig.writer)) {
+    while (rwd_journal_tend(rig.writer)) {
     }
     if (tells_holes) { /* some file systems do not */
         assert_true(is_written_from(&rig, 0, ahead));
@@ -78,7 +78,7 @@ static void *fill_until_done(void *context)
 {
     uint64_t filled = 0;
     while (!atomic_load(&writer_done)) {
-        filled += rwd_journal_fill(context);
+        filled += rwd_journal_tend(context);
     }
     return (void *)(uintptr_t)filled;
 }
