@@ -134,6 +134,31 @@ def test_a_rule_of_an_unknown_experiment_does_not_load(make_daemon):
     expect_problem(done, 409, "used by rule scored@1.0.0")
 
 
+TESTED = '''return tests {
+  { name = "control", player = { arm = "control" }, events = { { event_name = "bet" } }, expect = { points = 1 } },
+  { name = "treatment", player = { arm = "treatment" }, events = { { event_name = "bet" } }, expect = { points = %d } },
+  { name = "in no arm", events = { { event_name = "bet" } }, expect = { points = 5 } },
+}
+'''
+
+
+def test_a_rules_test_says_the_arm(ab):
+    ab.write_rule("scored", "1.0.0", TESTED % 2, suffix="_test")
+    assert "5 passed, 0 failed" in ab.ctl("rules", "check", ab.rules).stdout
+    ab.write_rule("scored", "1.0.0", TESTED % 3, suffix="_test")
+    done = ab.ctl("rules", "check", ab.rules, check=False)
+    assert done.returncode == 1 and "points is 2, expected 3" in done.stdout
+
+
+def test_a_new_experiment_is_taken_up_untold(make_daemon):
+    """The folder experiments/ itself is new to the daemon."""
+    daemon = make_daemon(rules=rulebook.POINTS)
+    daemon.write_rule("experiments/ab", "1.0.0", experiment())
+    daemon.wait_for(lambda: daemon.get("/v1/rules/experiments%2Fab").status == 200)
+    daemon.write_rule("experiments/cd", "1.0.0", experiment("cd"))
+    daemon.wait_for(lambda: daemon.get("/v1/rules/experiments%2Fcd").status == 200)
+
+
 def test_a_loaded_experiment_is_immutable(ab):
     ab.write_rule("experiments/ab", "1.0.0", experiment(more="holdout = 50,"))
     ab.hup()
