@@ -191,6 +191,7 @@ static enum rwd_status make_rooms(
         status = rwd_query_create(&query, &engine->query, error);
         const struct rwd_results_options results = {.config = engine->config,
             .journal_dir = engine->journal_dir,
+            .directory = engine->directory,
             .fingerprint_key = engine->fingerprint_key,
             .journal_end = &engine->journal_end};
         engine->results = rwd_results_create(&results);

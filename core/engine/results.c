@@ -46,6 +46,8 @@ struct rwd_results {
     bool has_held;
     int64_t saved_ns;
     uint64_t saved_position;
+    uint32_t known_count; /* versions in the directory that were looked at */
+    bool wanted;          /* one of them is an experiment's */
     bool stopping;
     bool broken; /* the journal could not be read: said once, and no more is read */
 };
@@ -301,6 +303,20 @@ static void take_in(struct rwd_results *results, const struct rwd_record *record
     results->position = record->position + record->size_on_disk;
 }
 
+/* Is there anything to count? Reading a busy journal for nothing would cost a tenth of a core. */
+static bool is_wanted(struct rwd_results *results)
+{
+    const struct rwd_directory *directory = results->options.directory;
+    uint32_t count = rwd_directory_count(directory);
+    while (!results->wanted && results->known_count < count) {
+        const struct rwd_directory_entry *entry =
+            rwd_directory_version(directory, ++results->known_count);
+        const size_t prefix_size = sizeof RWD_EXPERIMENT_ID_PREFIX - 1;
+        results->wanted = strncmp(entry->rule_id, RWD_EXPERIMENT_ID_PREFIX, prefix_size) == 0;
+    }
+    return results->wanted;
+}
+
 /* The reader reads ahead: its first end may be that of a while ago, which it then forgets. Only a
  * second one tells that nothing was written before we looked at where the journal ends. */
 static enum rwd_status next_record(struct rwd_results *results, struct rwd_error *error)
@@ -315,6 +331,9 @@ static bool step(struct rwd_results *results, size_t count_max)
 {
     struct rwd_error error;
     uint64_t end = atomic_load(results->options.journal_end);
+    if (!is_wanted(results)) {
+        return false;
+    }
     if (results->reader == NULL && rwd_journal_reader_open(results->options.journal_dir,
                                        results->position, &results->reader, &error) != RWD_OK) {
         return false;

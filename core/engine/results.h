@@ -7,6 +7,8 @@
  * one experiment whose metrics change or that is new: its users of the time before it began stand
  * in the journal behind the follower.
  *
+ * Where no experiment was ever registered it reads nothing at all.
+ *
  * An answer knows of all that was durable when the question came, or says that it does not
  * ("behind_bytes") where catching up would take longer than a person waits.
  *
@@ -18,6 +20,7 @@
 
 #include "base/digest.h"
 #include "domain/config.h"
+#include "engine/directory.h"
 #include "engine/inquiry.h"
 
 enum rwd_results_message {
@@ -28,6 +31,7 @@ enum rwd_results_message {
 struct rwd_results_options {
     const struct rwd_config *config;
     const char *journal_dir;
+    const struct rwd_directory *directory;
     const uint8_t *fingerprint_key;
     const _Atomic uint64_t *journal_end; /* durable */
 };
