@@ -88,11 +88,12 @@ struct comparison {
     double reduction;
 };
 
-static struct comparison compare(const struct rwd_metric *metric, bool has_before,
+static struct comparison compare(const struct rwd_tally_experiment *experiment, size_t index,
     const struct rwd_report_arm *control, const struct rwd_report_arm *treatment)
 {
     const struct rwd_moments *a = &control->moments;
     const struct rwd_moments *b = &treatment->moments;
+    const struct rwd_metric *metric = metric_of(experiment, index);
     struct comparison made = {0};
     if (metric->kind == RWD_METRIC_RATIO) {
         made.difference = rwd_stat_ratio(a, b, confidence);
@@ -104,12 +105,14 @@ static struct comparison compare(const struct rwd_metric *metric, bool has_befor
                               : rwd_stat_welch(a, b, confidence);
         made.lift = rwd_stat_lift(a, b, confidence);
     }
-    if (has_before) {
+    if (index == 0 && metric->kind != RWD_METRIC_RATIO && experiment->before.count > 0) {
         made.cuped = rwd_stat_cuped(a, b, confidence);
         made.reduction = rwd_stat_cuped_reduction(a, b);
     }
     const struct rwd_estimate *best = made.cuped.valid ? &made.cuped : &made.difference;
-    made.sequential = rwd_stat_sequential(best, a->count + b->count, TUNED_USER_COUNT, confidence);
+    /* Several arms against one control share what may go wrong (C. E. Bonferroni). */
+    double shared = 1 - (1 - confidence) / (double)(experiment->terms.arm_count - 1);
+    made.sequential = rwd_stat_sequential(best, a->count + b->count, TUNED_USER_COUNT, shared);
     return made;
 }
 
@@ -194,8 +197,7 @@ static void judge_arm(const struct rwd_tally_experiment *experiment,
     const struct rwd_report_arm *arms, size_t arm, struct verdict *verdict)
 {
     const struct rwd_metric *metric = &experiment->terms.primary;
-    struct comparison made = compare(metric,
-        metric->kind != RWD_METRIC_RATIO && experiment->before.count > 0, &arms[0], &arms[arm]);
+    struct comparison made = compare(experiment, 0, &arms[0], &arms[arm]);
     const char *control = experiment->terms.arms[0].name;
     const char *name = experiment->terms.arms[arm].name;
     struct rwd_buffer *text = &verdict->text;
@@ -234,8 +236,7 @@ static void judge_guardrails(const struct rwd_tally_experiment *experiment, stru
         bool is_house = metric > experiment->terms.guardrail_count;
         rwd_report_arms(experiment, metric, arms);
         for (size_t arm = 1; arm < experiment->terms.arm_count; arm++) {
-            struct comparison made =
-                compare(metric_of(experiment, metric), false, &arms[0], &arms[arm]);
+            struct comparison made = compare(experiment, metric, &arms[0], &arms[arm]);
             /* The house's only hurt upwards. */
             if (is_house ? made.sequential.low > 0 : is_outside(&made.sequential)) {
                 verdict->code = "guardrail";
@@ -287,8 +288,6 @@ static void put_metric(
     const struct rwd_metric *metric = metric_of(experiment, index);
     const struct rwd_experiment *terms = &experiment->terms;
     bool is_house = index > terms->guardrail_count;
-    bool has_before =
-        index == 0 && metric->kind != RWD_METRIC_RATIO && experiment->before.count > 0;
     struct rwd_report_arm arms[RWD_EXPERIMENT_ARM_COUNT_MAX];
     rwd_report_arms(experiment, index, arms);
     rwd_buffer_put_format(out, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"role\":\"%s\",\"arms\":[",
@@ -307,7 +306,7 @@ static void put_metric(
     }
     rwd_buffer_put_string(out, "],\"comparisons\":[");
     for (size_t i = 1; i < terms->arm_count; i++) {
-        struct comparison made = compare(metric, has_before, &arms[0], &arms[i]);
+        struct comparison made = compare(experiment, index, &arms[0], &arms[i]);
         rwd_buffer_put_format(out, "%s{\"arm\":\"%s\",\"against\":\"%s\"", i > 1 ? "," : "",
             terms->arms[i].name, terms->arms[0].name);
         put_estimate(out, "difference", &made.difference);

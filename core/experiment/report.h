@@ -3,9 +3,10 @@
  * intervals, whether the split can be trusted, and a verdict in plain words.
  *
  * Significance is judged by the sequential interval, for whoever runs an experiment looks at it
- * every day; the plain 95 % interval stands beside it. The split is not trusted where its SRM test
- * has p < 0.001, or that of a stratum p < 0.001 / number of strata. Users whose arm is not one of
- * the newest version's are left out of the metrics; the SRM test knows them.
+ * every day; it takes the CUPED estimate where there is one, and arms that are compared with one
+ * control share the 5 %. The plain 95 % interval stands beside it. The split is not trusted where
+ * its SRM test has p < 0.001, or that of a stratum p < 0.001 / number of strata. Users whose arm is
+ * not one of the newest version's are left out of the metrics; the SRM test knows them.
  *
  * Threads: pure.
  */

@@ -393,6 +393,20 @@ static void sum_house(const struct rwd_event *event, struct rwd_tally_sum *sums)
     }
 }
 
+/* What an arm may have brought about is no covariate: only events from before the exposure get
+ * here, which matters where an experiment takes events of a time before it was registered. */
+static void sum_before(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
+    int64_t event_ms, const struct rwd_event *event)
+{
+    if (is_before(experiment, event_ms) &&
+        rwd_text_is(event->name, experiment->terms.primary.event_name)) {
+        struct rwd_tally_user *user = user_of(&experiment->before, user_fingerprint);
+        if (user != NULL) {
+            sum_metric(&experiment->terms.primary, event, &user->sums[0]);
+        }
+    }
+}
+
 static void feed(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
     const struct rwd_decision *decision, const struct rwd_event *event)
 {
@@ -401,20 +415,12 @@ static void feed(struct rwd_tally_experiment *experiment, uint64_t user_fingerpr
             expose(experiment, user_fingerprint, &decision->exposures[i], decision->event_ms);
         }
     }
-    if (is_before(experiment, decision->event_ms) &&
-        rwd_text_is(event->name, experiment->terms.primary.event_name)) {
-        struct rwd_tally_user *user = user_of(&experiment->before, user_fingerprint);
-        if (user != NULL) {
-            sum_metric(&experiment->terms.primary, event, &user->sums[0]);
-        }
-    }
-    if (rwd_tally_user(&experiment->users, user_fingerprint) == NULL) {
+    const struct rwd_tally_user *known = rwd_tally_user(&experiment->users, user_fingerprint);
+    if (known == NULL || decision->event_ms < known->exposed_ms) {
+        sum_before(experiment, user_fingerprint, decision->event_ms, event);
         return;
     }
     struct rwd_tally_user *user = user_of(&experiment->users, user_fingerprint);
-    if (decision->event_ms < user->exposed_ms) {
-        return;
-    }
     size_t guardrail_count = experiment->terms.guardrail_count;
     sum_metric(&experiment->terms.primary, event, &user->sums[0]);
     for (size_t i = 0; i < guardrail_count; i++) {

@@ -136,6 +136,12 @@ static void the_time_before_is_the_covariate(void **state)
     send(&house, 1, begin_ms + 1, "bet", "{\"bet\":5}", "treatment", "");
     rwd_report_arms(experiment_of(&house), 0, arms);
     assert_true(arms[1].moments.mean_x == 7 && arms[1].moments.mean_y == 5);
+    /* Exposed by an event of that time: from then on nothing is from before. */
+    send(&house, 2, begin_ms - 20, "bet", "{\"bet\":6}", NULL, "");
+    send(&house, 2, begin_ms - 10, "bet", "{\"bet\":8}", "control", "");
+    send(&house, 2, begin_ms - 9, "bet", "{\"bet\":9}", NULL, "");
+    rwd_report_arms(experiment_of(&house), 0, arms);
+    assert_true(arms[0].moments.mean_x == 6 && arms[0].moments.mean_y == 17);
     close_house(&house);
 }
 
