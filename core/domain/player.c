@@ -118,6 +118,11 @@ void rwd_player_expose(struct rwd_player *player, uint32_t experiment_no, struct
     if (rwd_player_arm(player, experiment_no)[0] != '\0') {
         return;
     }
+    if (player->exposure_count == RWD_PLAYER_EXPOSURE_COUNT_MAX) {
+        player->exposure_count--;
+        memmove(player->exposures, player->exposures + 1,
+            player->exposure_count * sizeof player->exposures[0]);
+    }
     /* Exactly as many as there are: a player is in a few experiments at a time. */
     player->exposures =
         rwd_grow(player->exposures, (player->exposure_count + 1) * sizeof player->exposures[0]);

@@ -19,6 +19,8 @@ enum {
     RWD_PLAYER_SEGMENT_COUNT_MAX = 16,
     RWD_PLAYER_SEGMENT_SIZE_MAX = 32,
     RWD_PLAYER_PLATFORM_SIZE_MAX = 32,
+    /* Experiments a player remembers; beyond, the oldest goes, which has ended long ago. */
+    RWD_PLAYER_EXPOSURE_COUNT_MAX = 128,
     /* How many buckets a series keeps. Hours and days outlast the dedupe window of 72 h (days also
      * the 7d window behind it); minutes are many, so an event that is late by more than the minutes
      * kept finds no counter, and a rule with a minute cap then gives it nothing rather than too
@@ -154,7 +156,8 @@ struct rwd_task *rwd_player_task_find(const struct rwd_player *player, struct rw
 bool rwd_player_rule_fired(const struct rwd_player_rule *rule, uint64_t at);
 /* The arm of that experiment the player was exposed to; "": not yet. */
 const char *rwd_player_arm(const struct rwd_player *player, uint32_t experiment_no);
-/* The first exposure counts: a second to the same experiment changes nothing. */
+/* The first exposure counts: a second to the same experiment changes nothing. Where there are
+ * RWD_PLAYER_EXPOSURE_COUNT_MAX, the oldest goes. */
 void rwd_player_expose(struct rwd_player *player, uint32_t experiment_no, struct rwd_text arm);
 
 /* Series. get: 0 where nothing is there; *lost tells where the bucket may have been dropped. */
