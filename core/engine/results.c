@@ -269,12 +269,14 @@ static void feed_again(struct rwd_results *results, struct rwd_tally_experiment 
     struct rwd_record record;
     struct rwd_error error;
     uint64_t count = 0;
-    if (rwd_journal_reader_open(results->options.journal_dir, 0, &reader, &error) != RWD_OK) {
-        return;
-    }
+    enum rwd_status status =
+        rwd_journal_reader_open(results->options.journal_dir, 0, &reader, &error);
     experiment->missed = true; /* whoever asks meanwhile is told so */
-    while (!results->stopping && rwd_journal_reader_next(reader, &record, &error) == RWD_OK &&
-           record.position < results->position) {
+    while (status == RWD_OK && !results->stopping) {
+        status = rwd_journal_reader_next(reader, &record, &error);
+        if (status != RWD_OK || record.position >= results->position) {
+            break;
+        }
         if (record.type == RWD_RECORD_EVENT) {
             take_event(results, experiment, &record);
         }
@@ -287,6 +289,11 @@ static void feed_again(struct rwd_results *results, struct rwd_tally_experiment 
         return;
     }
     experiment->missed = false;
+    if (status != RWD_OK && status != RWD_NOT_FOUND) {
+        rwd_log(RWD_LOG_ERROR, "results", "experiment=%s msg=\"not counted whole: %s\"",
+            experiment->terms.key, error.text);
+        return;
+    }
     rwd_log(RWD_LOG_INFO, "results",
         "experiment=%s records=%" PRIu64 " msg=\"counted from the "
         "journal's beginning\"",
