@@ -26,13 +26,16 @@ enum {
     RECORD_SIZE_MAX = RWD_RECORD_BODY_SIZE_MAX - (16 << 10),
     /* Of a refused event its dead letter keeps so much; the largest event is no longer. */
     DEAD_LETTER_BODY_SIZE_MAX = 512 << 10,
-    /* Players may pile up dirty while the store is away, to this many times the hot limit. */
-    DIRTY_FACTOR_MAX = 2,
+    /* Players may pile up dirty while the store is away, to so much of the hot limit. */
+    DIRTY_PERCENT_MAX = 150,
     /* The projector is busy one part in twelve of the time at most, so that its writes leave the
      * cores and the disk to acks; the slower the store, the rarer the checkpoints. One part in six
      * while there are rewards that wait to be stored, for only then are they delivered. */
     CHECKPOINT_PAUSE_FACTOR = 11,
     CHECKPOINT_PAUSE_FACTOR_TASKS = 5,
+    /* Where more players are dirty than should be in memory at all, checkpoints are this much
+     * larger, and without a pause: the events behind them wait for nothing else. */
+    PRESSED_FACTOR = 8,
     /* Players serialised between two batches: half a millisecond's work. */
     CHECKPOINT_SLICE_COUNT = 64,
     /* Events between two steps of foreseeing: a microsecond or two, some memory accesses. */
@@ -73,6 +76,7 @@ struct rwd_shard {
     int64_t taken;                        /* players in filling */
     uint64_t epoch;                       /* checkpoints posted */
     uint64_t committed_epoch;
+    bool idle;            /* no batch came since the last checkpoint was posted */
     uint64_t round_epoch; /* who was dirty by then is stored before there is a pause */
     int64_t next_checkpoint_ns;
     uint64_t last_stamp;
@@ -519,6 +523,7 @@ static void foresee(const struct rwd_shard *shard, const struct rwd_batch *batch
 
 static void handle_batch(struct rwd_shard *shard, struct rwd_batch *batch)
 {
+    shard->idle = false;
     RWD_REQUIRE(batch->count > 0);
     int64_t begin_ns = rwd_clock_monotonic_ns(&shard->options.clock);
     int64_t now_ms = rwd_clock_wall_ms(&shard->options.clock);
@@ -600,6 +605,7 @@ static void post_checkpoint(struct rwd_shard *shard)
     shard->spare = NULL;
     shard->epoch++;
     shard->taken = 0;
+    shard->idle = true;
     uint64_t since = rwd_players_dirty_since(shard->players, shard->epoch);
     forget_stamps_before(shard, since);
     message->message.kind = RWD_SHARD_CHECKPOINT;
@@ -619,6 +625,11 @@ static bool checkpoint_wanted(const struct rwd_shard *shard)
            atomic_load(shard->options.journal_end) != shard->last_stamp;
 }
 
+static bool pressed(const struct rwd_shard *shard)
+{
+    return rwd_players_dirty_count(shard->players) > shard->hot_count_max;
+}
+
 static void checkpoint_home(struct rwd_shard *shard, struct rwd_checkpoint_message *message)
 {
     shard->committed_epoch = message->epoch;
@@ -630,8 +641,9 @@ static void checkpoint_home(struct rwd_shard *shard, struct rwd_checkpoint_messa
     shard->stamps[shard->stamp_count++] =
         (struct stamp){.epoch = message->epoch, .position = message->stamp};
     /* The interval is between rounds, and a round is as many checkpoints as it takes. */
-    int64_t pause_ns = message->taken_ns * (message->has_all_tasks ? CHECKPOINT_PAUSE_FACTOR
-                                                                   : CHECKPOINT_PAUSE_FACTOR_TASKS);
+    int64_t factor =
+        message->has_all_tasks ? CHECKPOINT_PAUSE_FACTOR : CHECKPOINT_PAUSE_FACTOR_TASKS;
+    int64_t pause_ns = shard->idle || pressed(shard) ? 0 : message->taken_ns * factor;
     if (rwd_players_dirty_since(shard->players, UINT64_MAX) > shard->round_epoch) {
         int64_t interval_ns = shard->options.config->engine_checkpoint_interval_ms * 1000000;
         pause_ns = pause_ns > interval_ns ? pause_ns : interval_ns;
@@ -657,7 +669,9 @@ static int tend_checkpoint(struct rwd_shard *shard)
     }
     if (checkpoint_wanted(shard)) {
         /* A slice at a time, with batches in between: a checkpoint must not keep an ack waiting. */
-        int64_t room = shard->options.config->engine_checkpoint_player_count_max - shard->taken;
+        int64_t most = shard->options.config->engine_checkpoint_player_count_max *
+                       (pressed(shard) ? PRESSED_FACTOR : 1);
+        int64_t room = most > shard->taken ? most - shard->taken : 0;
         int64_t slice = room < CHECKPOINT_SLICE_COUNT ? room : CHECKPOINT_SLICE_COUNT;
         int64_t added = add_dirty_players(shard, shard->filling, slice);
         shard->taken += added;
@@ -708,7 +722,7 @@ static void switch_rulebook(struct rwd_shard *shard, struct rwd_rulebook_message
 static bool choked(const struct rwd_shard *shard)
 {
     return shard->filling->size > WAITING_SIZE_MAX ||
-           rwd_players_dirty_count(shard->players) > shard->hot_count_max * DIRTY_FACTOR_MAX;
+           rwd_players_dirty_count(shard->players) * 100 > shard->hot_count_max * DIRTY_PERCENT_MAX;
 }
 
 static void enqueue(struct rwd_shard *shard, struct rwd_message *messages)

@@ -663,7 +663,7 @@ static void a_store_that_is_away(void **state)
     house_open(&house, quick, 3);
     put_budget(&house, 1000000);
     house.park = true;
-    /* More than twice the hot limit of 64 players. */
+    /* More than one and a half times the hot limit of 64 players. */
     struct rwd_batch *batches[20];
     for (uint32_t b = 0; b < 20; b++) {
         batches[b] = new_batch(&house, 16);
@@ -680,7 +680,7 @@ static void a_store_that_is_away(void **state)
         }
     }
     size_t home = 0;
-    while (rwd_shard_metrics(house.shard)->dirty_players <= 128) {
+    while (rwd_shard_metrics(house.shard)->dirty_players <= 96) {
         tend_journal(&house, 10);
     }
     /* The limit is met: what waits is not taken. */
