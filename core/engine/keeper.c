@@ -503,8 +503,8 @@ void rwd_keeper_run(void *context)
             changed = false;
             scan(keeper);
         }
-        if (ready > 0 && (fds[0].revents & POLLIN) != 0) {
-            handle_mail(keeper, rwd_mailbox_take(keeper->mailbox));
-        }
+        /* Also what came while a batch of the scan's was under way: nothing else would wake us. */
+        bool mail = ready > 0 && (fds[0].revents & POLLIN) != 0;
+        handle_mail(keeper, mail ? rwd_mailbox_take(keeper->mailbox) : NULL);
     }
 }
