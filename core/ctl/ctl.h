@@ -26,6 +26,7 @@ struct rwd_ctl {
 /* argv[0] is the command's own name; each prints its own help for --help. */
 int rwd_ctl_journal(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv);
+int rwd_ctl_experiments(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_explain(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_tasks(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_holds(struct rwd_ctl *ctl, int argc, char **argv);

@@ -136,6 +136,17 @@ static void put_verdict(const struct cJSON *rule, struct rwd_buffer *out)
     put_milestones(rule, out);
 }
 
+static void put_exposure(const struct cJSON *exposure, struct rwd_buffer *out)
+{
+    rwd_buffer_put_string(out, "  ");
+    put_word(out, rwd_ctl_member(exposure, "experiment"));
+    rwd_buffer_put_char(out, ' ');
+    put_word(out, rwd_ctl_member(exposure, "version"));
+    rwd_buffer_put_string(out, "\n      the player is in the arm ");
+    put_word(out, rwd_ctl_member(exposure, "arm"));
+    rwd_buffer_put_string(out, ", and counts from this event on\n");
+}
+
 static void put_rule(const struct cJSON *rule, struct rwd_buffer *out)
 {
     rwd_buffer_put_string(out, "  ");
@@ -144,6 +155,10 @@ static void put_rule(const struct cJSON *rule, struct rwd_buffer *out)
     put_word(out, rwd_ctl_member(rule, "version"));
     rwd_buffer_put_string(out, "\n      ");
     put_verdict(rule, out);
+    if (cJSON_IsString(rwd_ctl_member(rule, "arm"))) {
+        rwd_buffer_put_string(out, "; as in the arm ");
+        put_word(out, rwd_ctl_member(rule, "arm"));
+    }
     rwd_buffer_put_char(out, '\n');
 }
 
@@ -216,6 +231,14 @@ enum rwd_status rwd_explain_put(
     cJSON_ArrayForEach(item, rules)
     {
         put_rule(item, out);
+    }
+    const struct cJSON *exposures = rwd_ctl_member(parsed, "exposures");
+    if (cJSON_GetArraySize(exposures) > 0) {
+        rwd_buffer_put_string(out, "experiments\n");
+        cJSON_ArrayForEach(item, exposures)
+        {
+            put_exposure(item, out);
+        }
     }
     const struct cJSON *tasks = rwd_ctl_member(parsed, "reward_tasks");
     if (cJSON_GetArraySize(tasks) > 0) {

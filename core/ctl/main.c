@@ -22,6 +22,7 @@ static const char usage[] =
     "ask the running rewardd\n"
     "  rules list            rules and the state of their versions\n"
     "  rules activate ID@V   put a version in force\n"
+    "  experiments           what is measured, and what it says\n"
     "  explain EVENT_ID      why a reward was or was not given; --user ID: a player's latest\n"
     "  tasks                 reward tasks\n"
     "  holds                 rewards that wait, and for what\n"
@@ -39,6 +40,7 @@ static const struct {
 } commands[] = {
     {"journal", rwd_ctl_journal},
     {"rules", rwd_ctl_rules},
+    {"experiments", rwd_ctl_experiments},
     {"explain", rwd_ctl_explain},
     {"tasks", rwd_ctl_tasks},
     {"holds", rwd_ctl_holds},

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "ctl/api.h"
+#include "domain/experiment.h"
 #include "engine/directory.h"
 #include "engine/records.h"
 #include "engine/task_text.h"
@@ -163,6 +164,9 @@ static void put_effects(
         if (effect->cap != RWD_CAP_NONE) {
             put_string(out, "clipped_by", rwd_cap_name(effect->cap));
         }
+        if (effect->arm.size > 0) {
+            put_text(out, "arm", effect->arm);
+        }
         rwd_buffer_put_string(out, ",\"milestones\":[");
         for (size_t k = 0; k < effect->milestone_count; k++) {
             rwd_buffer_put_string(out, k > 0 ? "," : "");
@@ -197,6 +201,28 @@ static void put_verdicts(const struct rwd_record_text *text, const struct rwd_de
     }
     rwd_buffer_put_char(out, ']');
     cJSON_Delete(rulebook);
+}
+
+static void put_exposures(
+    const struct rwd_record_text *text, const struct rwd_decision *decision, struct rwd_buffer *out)
+{
+    put_name(out, "exposures");
+    rwd_buffer_put_char(out, '[');
+    for (size_t i = 0; i < decision->exposure_count; i++) {
+        const struct rwd_exposure *exposure = &decision->exposures[i];
+        const struct rwd_directory_entry *entry =
+            rwd_directory_version(text->names, exposure->version_no);
+        rwd_buffer_put_string(out, i > 0 ? ",{" : "{");
+        rwd_buffer_put_format(out, "\"version_no\":%u", exposure->version_no);
+        if (entry != NULL) {
+            put_text(out, "experiment", rwd_experiment_key_of(entry->rule_id));
+            put_string(out, "version", entry->version);
+        }
+        put_text(out, "arm", exposure->arm);
+        put_text(out, "stratum", exposure->stratum);
+        rwd_buffer_put_char(out, '}');
+    }
+    rwd_buffer_put_char(out, ']');
 }
 
 static void put_tasks(
@@ -283,6 +309,9 @@ static enum rwd_status put_event(
         put_number(out, "rulebook", decision.rulebook_no);
         put_effects(text, &decision, out);
         put_verdicts(text, &decision, rwd_ctl_string(event, "event_name"), out);
+        if (decision.exposure_count > 0) {
+            put_exposures(text, &decision, out);
+        }
         put_tasks(text, &decision, out);
         put_changes(&decision, out);
         rwd_buffer_put_string(out, "}\n");

@@ -12,12 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { RULE_FILE_SIZE_MAX = 1 << 20, PATH_SIZE_MAX = 4096 };
 
 struct check {
     char *path;
     bool verbose;
+    bool whole_folder; /* path is a rules folder */
     struct rwd_sandbox_limits limits;
     const struct rwd_config *config;
     struct rwd_schema_registry *schemas; /* NULL: there are none */
@@ -230,6 +232,14 @@ static void load_covered(const struct rwd_rule *rule, struct rwd_coverage *cover
     rwd_buffer_finish(&report);
 }
 
+/* Only a whole folder can tell: a file alone may belong to any. */
+static bool lacks_experiment(const struct check *check, const struct rwd_rule *rule)
+{
+    char path[PATH_SIZE_MAX];
+    (void)snprintf(path, sizeof path, "%s/experiments/%s", check->path, rule->experiment);
+    return check->whole_folder && rule->experiment[0] != '\0' && access(path, F_OK) != 0;
+}
+
 static void check_rule(struct check *check, const char *path)
 {
     struct rwd_buffer source = {0};
@@ -245,17 +255,25 @@ static void check_rule(struct check *check, const char *path)
         (void)snprintf(error.text, sizeof error.text, "%s: holds %s %s, so it belongs in %s/%s.lua",
             path, rule->id, rule->version, rule->id, rule->version);
         fail(check, error.text);
+    } else if (lacks_experiment(check, rule)) {
+        (void)snprintf(error.text, sizeof error.text,
+            "%s: there is no experiment '%s'; it belongs in experiments/%s/<version>.lua", path,
+            rule->experiment, rule->experiment);
+        fail(check, error.text);
     } else {
         check->passed_count++;
         if (check->verbose) {
             (void)printf("%s: loads\n", path);
         }
         lint_rule(check, rule, path);
-        struct rwd_coverage *coverage = check->covers ? rwd_new(sizeof *coverage) : NULL;
+        struct rwd_coverage *coverage =
+            check->covers && rule->declares == NULL ? rwd_new(sizeof *coverage) : NULL;
         if (coverage != NULL) {
             load_covered(rule, coverage);
         }
-        run_tests(check, rule, path, coverage);
+        if (rule->declares == NULL) {
+            run_tests(check, rule, path, coverage);
+        }
         if (coverage != NULL) {
             tell_coverage(check, path, coverage);
         }
@@ -270,13 +288,13 @@ static bool is_rule_file(const char *name)
     return ends_with(name, ".lua") && !ends_with(name, "_test.lua") && name[0] != '.';
 }
 
-/* Formulas, experiments and schemas live beside the rules and are none; nor is what is hidden. */
+/* Formulas and schemas live beside the rules and are none; nor is what is hidden. */
 static bool is_other_folder(const FTSENT *entry)
 {
     if (entry->fts_level > 0 && entry->fts_name[0] == '.') {
         return true;
     }
-    static const char *const others[] = {"formulas", "experiments", "schemas"};
+    static const char *const others[] = {"formulas", "schemas"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (entry->fts_level == 1 && strcmp(entry->fts_name, others[i]) == 0) {
             return true;
@@ -320,6 +338,7 @@ static void run_check(void *context)
         (void)printf("%s: %s\n", check->path, strerror(errno));
         check->failed_count++;
     } else if (S_ISDIR(about.st_mode)) {
+        check->whole_folder = true;
         check_folder(check);
     } else if (ends_with(check->path, "_test.lua")) {
         /* The rule that the test is of. */

@@ -127,6 +127,9 @@ void rwd_apply(struct rwd_player *player, const struct rwd_decision *decision, u
     if (decision->profile != NULL) {
         player->profile = *decision->profile;
     }
+    for (size_t i = 0; i < decision->exposure_count; i++) {
+        rwd_player_expose(player, decision->exposures[i].experiment_no, decision->exposures[i].arm);
+    }
     for (size_t i = 0; i < decision->effect_count; i++) {
         rwd_apply_effect(rwd_player_rule_of(player, decision->effects[i].rule_no),
             &decision->effects[i], decision->event_ms);

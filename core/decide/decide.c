@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "decide/aggregate.h"
+#include "decide/arms.h"
 #include "decide/profile.h"
 #include "decide/where.h"
 
@@ -19,6 +20,7 @@ struct making {
     struct rwd_arena *arena;
     uint64_t seed;
     struct rwd_decision *decision;
+    struct rwd_arms arms;
     uint8_t *verdicts;
     size_t effect_capacity;
     size_t task_capacity;
@@ -54,6 +56,17 @@ static uint64_t points_of_rule(void *context, struct rwd_text rule_id)
         rwd_rulebook_find(rwd_ruleset_rulebook(making->facts->ruleset), rule_id);
     const struct rwd_player_rule *known = rule != NULL ? counters_of(making, rule->rule_no) : NULL;
     return known != NULL ? known->total : 0;
+}
+
+static struct rwd_text arm_of(void *context, struct rwd_text experiment)
+{
+    struct making *making = context;
+    const struct rwd_decide_facts *facts = making->facts;
+    if (facts->arm == NULL) {
+        return rwd_arms_tell(&making->arms, experiment);
+    }
+    making->arms.asked = facts->arm(facts->arm_context, experiment);
+    return making->arms.asked;
 }
 
 struct cap_clip {
@@ -303,6 +316,8 @@ static enum rwd_status decide_rule(
         .state = state,
         .points = points_of_rule,
         .points_context = making,
+        .arm = arm_of,
+        .arm_context = making,
         .seed = making->seed,
         .arena = making->arena};
     struct rwd_error error;
@@ -312,6 +327,8 @@ static enum rwd_status decide_rule(
     bool measured =
         making->facts->cost_clock_ns != NULL && rwd_ruleset_wants_cost(ruleset, entry->index);
     int64_t begin_ns = measured ? making->facts->cost_clock_ns(making->facts->context) : 0;
+    size_t exposed = making->arms.exposure_count;
+    making->arms.asked = (struct rwd_text){0};
     enum rwd_status status = call_rule(rule, rwd_ruleset_sandbox(ruleset, entry->index), &call,
         &effect, &granted, &reward, verdict, &error);
     if (measured) {
@@ -322,7 +339,12 @@ static enum rwd_status decide_rule(
         status = check_currency(making, rule, &reward, &error);
     }
     bool suspended = rwd_ruleset_note(ruleset, entry->index, status != RWD_OK);
+    effect.arm = making->arms.asked;
+    if (making->arms.full) {
+        return RWD_LIMIT;
+    }
     if (status != RWD_OK) {
+        making->arms.exposure_count = exposed;
         *verdict = RWD_RULE_ERROR;
         if (making->facts->rule_failed != NULL) {
             making->facts->rule_failed(making->facts->context, rule, &error, suspended);
@@ -385,6 +407,11 @@ static enum rwd_status decide_rules(struct making *making)
     const struct rwd_rulebook_entry *entries =
         rwd_rulebook_for(rulebook, making->event->name, &count);
     making->decision->rulebook_no = rwd_rulebook_no(rulebook);
+    making->arms = (struct rwd_arms){.rulebook = rulebook,
+        .event = making->event,
+        .player = making->player,
+        .profile = making->profile,
+        .arena = making->arena};
     if (count == 0) {
         return RWD_OK;
     }
@@ -400,6 +427,8 @@ static enum rwd_status decide_rules(struct making *making)
         }
         making->verdicts[making->decision->verdict_count++] = (uint8_t)verdict;
     }
+    making->decision->exposures = making->arms.exposures;
+    making->decision->exposure_count = making->arms.exposure_count;
     return RWD_OK;
 }
 

@@ -29,6 +29,10 @@ struct rwd_decide_facts {
     void (*rule_failed)(
         void *context, const struct rwd_rule *rule, const struct rwd_error *error, bool suspended);
     void *context;
+    /* Instead of the rulebook's experiments, which then expose nobody: for tests and what-ifs.
+     * NULL: they decide. */
+    struct rwd_text (*arm)(void *context, struct rwd_text experiment);
+    void *arm_context;
 };
 
 /* OK: *decision. CONFLICT: a duplicate, nothing changes. INVALID: *problem, type "late": further

@@ -30,6 +30,7 @@ struct trial {
     struct rwd_pools *pools;
     struct rwd_gates gates;
     struct rwd_player *player;
+    struct rwd_text arm; /* of the rule's experiment, as the case says */
     uint64_t errors;
     struct rwd_error last_error;
     bool failed;
@@ -50,6 +51,12 @@ static void rule_failed(
     struct trial *trial = context;
     trial->errors++;
     trial->last_error = *error;
+}
+
+static struct rwd_text arm_of(void *context, struct rwd_text experiment)
+{
+    (void)experiment; /* a rule can ask for its own only */
+    return ((const struct trial *)context)->arm;
 }
 
 static bool scan(struct trial *trial, struct rwd_text text, struct rwd_json *json)
@@ -87,8 +94,10 @@ static void set_player_field(
         profile->payer = field->type == RWD_JSON_TRUE ? RWD_YES : RWD_NO;
     } else if (rwd_text_is(key, "self_excluded")) {
         profile->self_excluded_until_ms = field->type == RWD_JSON_TRUE ? INT64_MAX : 0;
+    } else if (rwd_text_is(key, "arm") && field->type == RWD_JSON_STRING) {
+        trial->arm = rwd_json_text(field);
     } else {
-        complain(trial, "player takes kyc_level 0..3, geo, platform, payer, self_excluded");
+        complain(trial, "player takes kyc_level 0..3, geo, platform, payer, self_excluded, arm");
     }
 }
 
@@ -198,7 +207,9 @@ static void run_event(struct trial *trial, size_t index)
         .gates = &trial->gates,
         .now_ms = event.time_ms,
         .rule_failed = rule_failed,
-        .context = trial};
+        .context = trial,
+        .arm = arm_of,
+        .arm_context = trial};
     enum rwd_status status =
         rwd_decide(&facts, &event, trial->player, trial->arena, &decision, &problem);
     if (status == RWD_OK && trial->trace != NULL) {

@@ -4,7 +4,8 @@
  * Each case starts with a new player and plenty of play money; prices are one minor unit. Left out
  * of an event: event_id, version, ts (a minute after the one before, from noon of the rule's first
  * active day), user. player takes kyc_level, geo (left out: one the rule
- * lets through), platform, payer, self_excluded. expect takes
+ * lets through), platform, payer, self_excluded, arm (of the rule's experiment; left out: in
+ * none). expect takes
  * points (the rule's total), rewards (tasks not denied), held, milestones (how many fired), errors
  * (0 where it is not said).
  *

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    ENCODING = 1,
+    ENCODING = 2,
     FLAG_LATE = 1,
     FLAG_EVENT = 2,
     FLAG_PROFILE = 4,
@@ -91,6 +91,7 @@ static void encode_effect(const struct rwd_rule_effect *effect, struct rwd_buffe
     for (size_t i = 0; i < effect->milestone_count; i++) {
         rwd_wire_put_varint(out, effect->milestones[i]);
     }
+    rwd_wire_put_text(out, effect->arm);
 }
 
 /* NULL where the arena is full: the wire then fails without a place, which tells it from damage. */
@@ -135,6 +136,7 @@ static void decode_effect(
     for (; effect->milestone_count < milestone_count && !wire->failed; effect->milestone_count++) {
         effect->milestones[effect->milestone_count] = rwd_wire_varint(wire);
     }
+    effect->arm = rwd_wire_text(wire);
 }
 
 static void encode_change(const struct rwd_task_change *change, struct rwd_buffer *out)
@@ -197,6 +199,28 @@ void rwd_decision_encode(const struct rwd_decision *decision, struct rwd_buffer 
     for (size_t i = 0; i < decision->change_count; i++) {
         encode_change(&decision->changes[i], out);
     }
+    rwd_wire_put_varint(out, decision->exposure_count);
+    for (size_t i = 0; i < decision->exposure_count; i++) {
+        rwd_wire_put_varint(out, decision->exposures[i].experiment_no);
+        rwd_wire_put_varint(out, decision->exposures[i].version_no);
+        rwd_wire_put_text(out, decision->exposures[i].arm);
+        rwd_wire_put_text(out, decision->exposures[i].stratum);
+    }
+}
+
+static void decode_exposures(
+    struct rwd_wire *wire, struct rwd_arena *arena, struct rwd_decision *decision)
+{
+    size_t count = rwd_wire_count(wire, 4);
+    decision->exposures = room(wire, arena, count, sizeof decision->exposures[0]);
+    for (; decision->exposure_count < count && !wire->failed; decision->exposure_count++) {
+        struct rwd_exposure *exposure = &decision->exposures[decision->exposure_count];
+        exposure->experiment_no = (uint32_t)rwd_wire_varint(wire);
+        exposure->version_no = (uint32_t)rwd_wire_varint(wire);
+        exposure->arm = rwd_wire_text(wire);
+        exposure->stratum = rwd_wire_text(wire);
+        wire->failed |= exposure->arm.size == 0 || exposure->arm.size >= RWD_ARM_NAME_SIZE_MAX;
+    }
 }
 
 static void decode_lists(
@@ -217,6 +241,7 @@ static void decode_lists(
     for (; decision->change_count < change_count && !wire->failed; decision->change_count++) {
         decode_change(wire, &decision->changes[decision->change_count]);
     }
+    decode_exposures(wire, arena, decision);
 }
 
 enum rwd_status rwd_decision_decode(

@@ -74,6 +74,15 @@ struct rwd_rule_effect {
     size_t update_count;
     uint64_t *milestones; /* that this event fired */
     size_t milestone_count;
+    struct rwd_text arm; /* of the rule's experiment, where it asked; empty: none, or not asked */
+};
+
+/* The first time that a rule was told this player's arm of an experiment. */
+struct rwd_exposure {
+    uint32_t experiment_no; /* its rule_no and version_no: an experiment is numbered as rules are */
+    uint32_t version_no;
+    struct rwd_text arm;
+    struct rwd_text stratum; /* "payer=yes,geo=TR,platform=ios", of what the experiment names */
 };
 
 /* A new status of a task the player already has. */
@@ -102,6 +111,8 @@ struct rwd_decision {
     size_t task_count;
     struct rwd_task_change *changes;
     size_t change_count;
+    struct rwd_exposure *exposures;
+    size_t exposure_count;
 };
 
 void rwd_decision_encode(const struct rwd_decision *decision, struct rwd_buffer *out);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The first byte of an encoded player; another number when the encoding changes. */
-enum { ENCODING = 1 };
+enum { ENCODING = 2 };
 
 struct rwd_player *rwd_player_create(struct rwd_text user_id, uint64_t fingerprint)
 {
@@ -74,6 +74,7 @@ void rwd_player_destroy(struct rwd_player *player)
         rwd_player_rule_finish(&player->rules[i]);
     }
     rwd_free(player->rules);
+    rwd_free(player->exposures);
     rwd_free(player->tasks);
     rwd_seen__destroy(player->seen);
     rwd_free(player->user_id);
@@ -131,6 +132,35 @@ bool rwd_player_rule_fired(const struct rwd_player_rule *rule, uint64_t at)
         }
     }
     return false;
+}
+
+const char *rwd_player_arm(const struct rwd_player *player, uint32_t experiment_no)
+{
+    for (uint32_t i = 0; i < player->exposure_count; i++) {
+        if (player->exposures[i].experiment_no == experiment_no) {
+            return player->exposures[i].arm;
+        }
+    }
+    return "";
+}
+
+void rwd_player_expose(struct rwd_player *player, uint32_t experiment_no, struct rwd_text arm)
+{
+    RWD_REQUIRE(arm.size > 0 && arm.size < RWD_ARM_NAME_SIZE_MAX);
+    if (rwd_player_arm(player, experiment_no)[0] != '\0') {
+        return;
+    }
+    if (player->exposure_count == RWD_PLAYER_EXPOSURE_COUNT_MAX) {
+        player->exposure_count--;
+        memmove(player->exposures, player->exposures + 1,
+            player->exposure_count * sizeof player->exposures[0]);
+    }
+    /* Exactly as many as there are: a player is in a few experiments at a time. */
+    player->exposures =
+        rwd_grow(player->exposures, (player->exposure_count + 1) * sizeof player->exposures[0]);
+    struct rwd_player_exposure *exposure = &player->exposures[player->exposure_count++];
+    *exposure = (struct rwd_player_exposure){.experiment_no = experiment_no};
+    memcpy(exposure->arm, arm.data, arm.size);
 }
 
 static void encode_series(const struct rwd_series *series, struct rwd_buffer *out)
@@ -319,6 +349,11 @@ void rwd_player_encode(const struct rwd_player *player, struct rwd_buffer *out)
             rwd_task_encode(&player->tasks[i], out);
         }
     }
+    rwd_wire_put_varint(out, player->exposure_count);
+    for (uint32_t i = 0; i < player->exposure_count; i++) {
+        rwd_wire_put_varint(out, player->exposures[i].experiment_no);
+        rwd_wire_put_text(out, rwd_text_of(player->exposures[i].arm));
+    }
     rwd_seen__encode(player->seen, out);
 }
 
@@ -343,6 +378,15 @@ static void decode_body(struct rwd_wire *wire, struct rwd_player *player)
         struct rwd_task *task = &player->tasks[player->task_count];
         rwd_task_decode(wire, task);
         task->budget_known = (uint8_t)rwd_task_budget_of(task);
+    }
+    uint32_t exposure_count = (uint32_t)rwd_wire_count(wire, 2);
+    if (exposure_count > 0) {
+        player->exposures = rwd_new(exposure_count * sizeof player->exposures[0]);
+    }
+    for (; player->exposure_count < exposure_count && !wire->failed; player->exposure_count++) {
+        struct rwd_player_exposure *exposure = &player->exposures[player->exposure_count];
+        exposure->experiment_no = (uint32_t)rwd_wire_varint(wire);
+        rwd_wire__string(wire, exposure->arm, sizeof exposure->arm);
     }
     player->seen = rwd_seen__decode(wire);
 }

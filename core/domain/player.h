@@ -19,6 +19,8 @@ enum {
     RWD_PLAYER_SEGMENT_COUNT_MAX = 16,
     RWD_PLAYER_SEGMENT_SIZE_MAX = 32,
     RWD_PLAYER_PLATFORM_SIZE_MAX = 32,
+    /* Experiments a player remembers; beyond, the oldest goes, which has ended long ago. */
+    RWD_PLAYER_EXPOSURE_COUNT_MAX = 128,
     /* How many buckets a series keeps. Hours and days outlast the dedupe window of 72 h (days also
      * the 7d window behind it); minutes are many, so an event that is late by more than the minutes
      * kept finds no counter, and a rule with a minute cap then gives it nothing rather than too
@@ -91,6 +93,12 @@ struct rwd_player_rule {
     struct rwd_series unsaved_days; /* the sums of days that changed, for the store; not encoded */
 };
 
+/* What a player was shown of an experiment stays: it is journaled once, and keeps the arm. */
+struct rwd_player_exposure {
+    uint32_t experiment_no;
+    char arm[RWD_ARM_NAME_SIZE_MAX];
+};
+
 struct rwd_seen; /* the fingerprints of the events of the dedupe window */
 
 struct rwd_player {
@@ -105,6 +113,8 @@ struct rwd_player {
     struct rwd_profile profile;
     struct rwd_player_rule *rules; /* by rule_no, ascending */
     uint32_t rule_count;
+    struct rwd_player_exposure *exposures; /* in the order they came */
+    uint32_t exposure_count;
     struct rwd_task *tasks; /* open ones, and settled ones no checkpoint has taken yet */
     uint32_t task_count;
     uint32_t task_capacity;
@@ -147,6 +157,11 @@ bool rwd_player_rule_fired(const struct rwd_player_rule *rule, uint64_t at);
 /* A copy that owns all below it, but for what waits for the store; to is overwritten. */
 void rwd_player_rule_copy(const struct rwd_player_rule *from, struct rwd_player_rule *to);
 void rwd_player_rule_finish(struct rwd_player_rule *rule);
+/* The arm of that experiment the player was exposed to; "": not yet. */
+const char *rwd_player_arm(const struct rwd_player *player, uint32_t experiment_no);
+/* The first exposure counts: a second to the same experiment changes nothing. Where there are
+ * RWD_PLAYER_EXPOSURE_COUNT_MAX, the oldest goes. */
+void rwd_player_expose(struct rwd_player *player, uint32_t experiment_no, struct rwd_text arm);
 
 /* Series. get: 0 where nothing is there; *lost tells where the bucket may have been dropped. */
 int64_t rwd_series_get(const struct rwd_series *series, uint32_t bucket, bool *lost);

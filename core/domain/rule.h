@@ -20,6 +20,7 @@ enum {
     RWD_RULE_STATE_COUNT_MAX = 16,
     RWD_RULE_PATH_SIZE_MAX = 64,
     RWD_STATE_TEXT_SIZE_MAX = 64,
+    RWD_ARM_NAME_SIZE_MAX = 32,
 };
 
 /* where = { geo = ..., ... }: each key a list; an absent key lets everything through. */
@@ -91,6 +92,8 @@ struct rwd_rule_state {
 
 enum { RWD_CAP_NONE_SET = -1 };
 
+struct rwd_experiment;
+
 struct rwd_rule {
     char id[RWD_RULE_ID_SIZE_MAX];
     char version[RWD_RULE_VERSION_SIZE_MAX];
@@ -131,6 +134,7 @@ struct rwd_rule {
     size_t geo_allowed_count;
     char budget[RWD_RULE_ID_SIZE_MAX]; /* "": pays nothing */
     char experiment[RWD_RULE_ID_SIZE_MAX];
+    struct rwd_experiment *declares; /* owned; NULL but for an experiment's file: experiment.h */
 
     /* Numbers given once, when the version is registered, and kept for ever: what journal and
      * players call it. rule_no: one per id. version_no: one per (id, version). 0: not registered

@@ -10,7 +10,8 @@
 enum { CALL_CHUNK_SIZE = 4096, CALL_SIZE_MAX = 32 << 20 };
 
 /* Every path and method of the daemon. handler NULL: the caller's own. Those that read or write
- * rules ask the keeper, those that read the store the query thread, commands go to a shard. */
+ * rules ask the keeper, those that read the store the query thread, those on experiments their
+ * follower, commands go to a shard. */
 static const struct {
     enum rwd_http_method method;
     const char *pattern;
@@ -42,6 +43,8 @@ static const struct {
     {RWD_HTTP_POST, "/v1/deploys", rwd_api__deploy_rules},
     {RWD_HTTP_POST, "/v1/rules/{id}/versions/{v}/activate", rwd_api__activate_rule},
     {RWD_HTTP_POST, "/v1/rules/{id}/versions/{v}/retire", rwd_api__retire_rule},
+    {RWD_HTTP_GET, "/v1/experiments", rwd_api__list_experiments},
+    {RWD_HTTP_GET, "/v1/experiments/{key}/results", rwd_api__get_experiment_results},
     {RWD_HTTP_GET, "/healthz", rwd_api__health},
     {RWD_HTTP_GET, "/readyz", rwd_api__ready},
     {RWD_HTTP_GET, "/metrics", rwd_api__metrics},

@@ -131,6 +131,8 @@ RWD_API_HANDLER(rollback_rule);
 RWD_API_HANDLER(shadow_rule);
 RWD_API_HANDLER(ramp_rule);
 RWD_API_HANDLER(deploy_rules);
+RWD_API_HANDLER(list_experiments);
+RWD_API_HANDLER(get_experiment_results);
 RWD_API_HANDLER(health);
 RWD_API_HANDLER(ready);
 RWD_API_HANDLER(metrics);

@@ -9,6 +9,7 @@
 #include "engine/projector.h"
 #include "engine/query.h"
 #include "engine/recovery.h"
+#include "engine/results.h"
 #include "runtime/thread.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct rwd_engine {
     struct rwd_query *query;
     struct rwd_keeper *keeper;
     struct rwd_in_flight *in_flight;
+    struct rwd_results *results;
     uint32_t shard_count;
     struct rwd_shard *shards[SHARD_COUNT_MAX];
     struct rwd_mailbox *shard_mailboxes[SHARD_COUNT_MAX];
@@ -54,6 +56,7 @@ struct rwd_engine {
     struct rwd_thread dispatcher_thread;
     struct rwd_thread query_thread;
     struct rwd_thread keeper_thread;
+    struct rwd_thread results_thread;
     struct rwd_thread io_thread;
     struct rwd_engine_io io;
     _Atomic uint64_t sequence;
@@ -210,6 +213,12 @@ static enum rwd_status make_rooms(
             .journal_end = &engine->journal_end,
             .stored_end = &rwd_projector_metrics(engine->projector)->stored_end};
         status = rwd_query_create(&query, &engine->query, error);
+        const struct rwd_results_options results = {.config = engine->config,
+            .journal_dir = engine->journal_dir,
+            .directory = engine->directory,
+            .fingerprint_key = engine->fingerprint_key,
+            .journal_end = &engine->journal_end};
+        engine->results = rwd_results_create(&results);
     }
     return status;
 }
@@ -306,6 +315,7 @@ void rwd_engine_destroy(struct rwd_engine *engine)
     rwd_projector_destroy(engine->projector);
     rwd_dispatcher_destroy(engine->dispatcher);
     rwd_query_destroy(engine->query);
+    rwd_results_destroy(engine->results);
     rwd_journal_close(engine->writer);
     rwd_store_reader_close(engine->reader);
     rwd_store_close(engine->store);
@@ -351,6 +361,10 @@ enum rwd_status rwd_engine_start(
             &engine->query_thread, "query", 0, rwd_query_run, engine->query, error);
     }
     if (status == RWD_OK) {
+        status = rwd_thread_start(&engine->results_thread, "results", RWD_SANDBOX_STACK_SIZE,
+            rwd_results_run, engine->results, error);
+    }
+    if (status == RWD_OK) {
         status = rwd_thread_start(&engine->io_thread, "io", 0, io->run, io->context, error);
     }
     return status;
@@ -374,6 +388,7 @@ static void stop(struct rwd_engine *engine)
     stop_thread(rwd_dispatcher_mailbox(engine->dispatcher), RWD_DISPATCHER_STOP,
         &engine->dispatcher_thread);
     stop_thread(rwd_query_mailbox(engine->query), RWD_QUERY_STOP, &engine->query_thread);
+    stop_thread(rwd_results_mailbox(engine->results), RWD_RESULTS_STOP, &engine->results_thread);
     for (uint32_t i = 0; i < engine->shard_count; i++) {
         stop_thread(engine->shard_mailboxes[i], RWD_SHARD_STOP, &engine->shard_threads[i]);
     }
@@ -484,6 +499,11 @@ enum rwd_status rwd_engine_submit(struct rwd_engine *engine, struct rwd_batch *b
 enum rwd_status rwd_engine_ask(struct rwd_engine *engine, struct rwd_inquiry *inquiry)
 {
     struct rwd_message *message = &inquiry->message;
+    if (inquiry->kind == RWD_INQUIRY_EXPERIMENTS ||
+        inquiry->kind == RWD_INQUIRY_EXPERIMENT_RESULTS) {
+        message->kind = RWD_RESULTS_INQUIRY;
+        return rwd_mailbox_post(rwd_results_mailbox(engine->results), &message);
+    }
     bool for_keeper = inquiry->kind >= RWD_INQUIRY_RULES;
     message->kind = for_keeper ? (uint32_t)RWD_KEEPER_INQUIRY : (uint32_t)RWD_QUERY_INQUIRY;
     return rwd_mailbox_post(
@@ -515,7 +535,7 @@ struct rwd_dispatcher_metrics *rwd_engine_dispatcher_metrics(struct rwd_engine *
 
 size_t rwd_engine_queue_count(const struct rwd_engine *engine)
 {
-    return engine->shard_count + 5;
+    return engine->shard_count + 6;
 }
 
 size_t rwd_engine_queue_depth(struct rwd_engine *engine, size_t index, char name[16])
@@ -533,6 +553,7 @@ size_t rwd_engine_queue_depth(struct rwd_engine *engine, size_t index, char name
         {"dispatcher", rwd_dispatcher_mailbox(engine->dispatcher)},
         {"query", rwd_query_mailbox(engine->query)},
         {"keeper", rwd_keeper_mailbox(engine->keeper)},
+        {"results", rwd_results_mailbox(engine->results)},
     };
     index -= engine->shard_count;
     (void)snprintf(name, 16, "%s", others[index].name);

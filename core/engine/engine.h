@@ -7,6 +7,7 @@
  *   projector  one      checkpoints into the store
  *   dispatcher one      delivers rewards
  *   query      one      answers the API from store and journal
+ *   results    one      follows the journal for the statistics of experiments
  *   main       the process's own: signals, and the keeper of rules
  *   io         the edge's, started through rwd_engine_start
  *
@@ -68,7 +69,8 @@ struct rwd_shard_metrics *rwd_engine_shard_metrics(struct rwd_engine *engine, ui
 struct rwd_journal_metrics *rwd_engine_journal_metrics(struct rwd_engine *engine);
 struct rwd_projector_metrics *rwd_engine_projector_metrics(struct rwd_engine *engine);
 struct rwd_dispatcher_metrics *rwd_engine_dispatcher_metrics(struct rwd_engine *engine);
-/* Messages that wait: "shard0".."shardN", "journal", "projector", "dispatcher", "query", "keeper".
+/* Messages that wait: "shard0".."shardN", "journal", "projector", "dispatcher", "query", "keeper",
+ * "results".
  */
 size_t rwd_engine_queue_depth(struct rwd_engine *engine, size_t index, char name[16]);
 size_t rwd_engine_queue_count(const struct rwd_engine *engine);

@@ -1,8 +1,9 @@
 /*
  * inquiry: a question of the API that the io thread must not wait for: put to the query thread
- * (store and journal) or to the keeper (rules), answered into the same message, and sent home.
+ * (store and journal), the keeper (rules) or the follower of experiments, answered into the same
+ * message, and sent home.
  *
- *   io -> query | keeper -> io
+ *   io -> query | keeper | results -> io
  *
  * Ownership: whoever holds the message owns all of it; texts are copies made with rwd_inquiry_text.
  */
@@ -36,6 +37,9 @@ enum rwd_inquiry_kind {
     RWD_INQUIRY_RULE_SHADOW,   /* id, version */
     RWD_INQUIRY_RULE_RAMP,     /* id, version, ramp */
     RWD_INQUIRY_RULE_DEPLOY,   /* files -> all versions of them, in force */
+    /* To the follower of experiments. */
+    RWD_INQUIRY_EXPERIMENTS,        /* -> all that were ever in force, with their verdicts */
+    RWD_INQUIRY_EXPERIMENT_RESULTS, /* id = key */
 };
 
 /* A rule's file, or its test's, as a deploy sends it: "points/1.0.0.lua". */

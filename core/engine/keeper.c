@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "engine/keeper_answers.h"
 #include "engine/keeper_deploy.h"
+#include "engine/keeper_experiments.h"
 #include "engine/keeper_intake.h"
 #include "engine/keeper_life.h"
 #include "engine/keeper_ramps.h"
@@ -467,6 +468,10 @@ static enum rwd_status make_fit(
         status =
             rwd_keeper_check_house(&keeper->options, rwd_shared_rule_get(version->shared), error);
     }
+    if (status == RWD_OK) {
+        status = rwd_keeper_check_experiments(
+            &keeper->versions, rwd_shared_rule_get(version->shared), error);
+    }
     return status;
 }
 
@@ -475,8 +480,11 @@ static enum rwd_status change_version(
 {
     struct rwd_keeper_versions *versions = &keeper->versions;
     if (inquiry->kind == RWD_INQUIRY_RULE_RETIRE) {
-        rwd_keeper_retire(version, &keeper->cause);
-        return RWD_OK;
+        enum rwd_status unused = rwd_keeper_check_unused(versions, version, &inquiry->error);
+        if (unused == RWD_OK) {
+            rwd_keeper_retire(version, &keeper->cause);
+        }
+        return unused;
     }
     enum rwd_status status = make_fit(keeper, version, &inquiry->error);
     if (status != RWD_OK) {

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "decide/order_check.h"
+#include "engine/keeper_experiments.h"
 #include "engine/shard_inputs.h"
 
 #include <string.h>
@@ -102,6 +103,9 @@ enum rwd_status rwd_keeper_examine(const struct rwd_keeper_options *options,
     }
     if (status == RWD_OK) {
         status = rwd_keeper_check_house(options, rule, error);
+    }
+    if (status == RWD_OK && *known == NULL) {
+        status = rwd_keeper_check_experiments(versions, rule, error);
     }
     if (status == RWD_OK && *known == NULL) {
         status = run_tests(options, rule, candidate, error);

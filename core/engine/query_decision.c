@@ -1,5 +1,6 @@
 #include "engine/query_decision.h"
 
+#include "domain/experiment.h"
 #include "engine/query_text.h"
 #include "engine/records.h"
 #include "engine/task_text.h"
@@ -175,7 +176,9 @@ static void put_rule(struct telling *telling, uint32_t version_no, enum rwd_rule
     for (size_t i = 0; effect != NULL && i < effect->milestone_count; i++) {
         rwd_buffer_put_format(out, "%s%" PRIu64, i > 0 ? "," : "", effect->milestones[i]);
     }
-    rwd_buffer_put_string(out, "],\"arm\":null,\"explanation\":");
+    rwd_buffer_put_char(out, ']');
+    put_field("arm", effect != NULL ? effect->arm : (struct rwd_text){0}, out);
+    rwd_buffer_put_string(out, ",\"explanation\":");
     rwd_query__put_explanation(verdict, effect, telling->event_name, out);
     rwd_buffer_put_char(out, '}');
 }
@@ -230,6 +233,27 @@ static void put_rules(struct telling *telling)
         }
     }
     rwd_buffer_put_char(telling->out, ']');
+}
+
+/* ---- experiments ---- */
+
+static void put_exposures(const struct telling *telling)
+{
+    struct rwd_buffer *out = telling->out;
+    rwd_buffer_put_string(out, ",\"exposures\":[");
+    for (size_t i = 0; i < telling->decision->exposure_count; i++) {
+        const struct rwd_exposure *exposure = &telling->decision->exposures[i];
+        const struct rwd_directory_entry *entry =
+            rwd_directory_version(telling->teller->directory, exposure->version_no);
+        rwd_buffer_put_string(out, i > 0 ? ",{\"experiment\":" : "{\"experiment\":");
+        rwd_query__put_text(
+            entry != NULL ? rwd_experiment_key_of(entry->rule_id) : (struct rwd_text){0}, out);
+        put_string("version", entry != NULL ? entry->version : NULL, out);
+        put_field("arm", exposure->arm, out);
+        put_field("stratum", exposure->stratum, out);
+        rwd_buffer_put_char(out, '}');
+    }
+    rwd_buffer_put_char(out, ']');
 }
 
 /* ---- reward tasks ---- */
@@ -398,6 +422,7 @@ static enum rwd_status put_event(const struct rwd_query__teller *teller,
         .event_name = event.name,
         .out = out};
     put_rules(&telling);
+    put_exposures(&telling);
     put_tasks(&telling);
     put_profile(decision.profile, out);
     if (wanted->whole) {
@@ -437,8 +462,9 @@ static enum rwd_status put_refused(const struct rwd_query__teller *teller,
     rwd_buffer_put_string(out, ",\"errors\":[{\"pointer\":");
     rwd_buffer_put_json(out, row.pointer);
     put_field("detail", row.detail, out);
-    rwd_buffer_put_string(out, "}]},\"rules\":[],\"reward_tasks\":[],\"task_changes\":[],"
-                               "\"profile_change\":null");
+    rwd_buffer_put_string(out,
+        "}]},\"rules\":[],\"exposures\":[],\"reward_tasks\":[],\"task_changes\":[],"
+        "\"profile_change\":null");
     if (wanted->whole) {
         put_raw(teller, row.body, out);
     }

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "domain/experiment.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -52,7 +53,9 @@ static int compare_files(const void *left, const void *right)
 {
     const struct rwd_rule_file *a = left;
     const struct rwd_rule_file *b = right;
-    int order = strcmp(a->rule_id, b->rule_id);
+    int a_later = strchr(a->rule_id, '/') == NULL;
+    int b_later = strchr(b->rule_id, '/') == NULL;
+    int order = a_later != b_later ? a_later - b_later : strcmp(a->rule_id, b->rule_id);
     return order != 0 ? order : rwd_rule_version_compare(a->version, b->version);
 }
 
@@ -102,6 +105,27 @@ static void list_versions(struct listing *listing, const char *dir, const char *
     }
 }
 
+/* <dir>/experiments/<key>/: where there are none, there is no such folder. */
+static void list_experiments(struct listing *listing, const char *dir)
+{
+    char folder[PATH_SIZE_MAX / 2];
+    char id[RWD_RULE_ID_SIZE_MAX];
+    (void)snprintf(folder, sizeof folder, "%s/experiments", dir);
+    DIR *open = opendir(folder);
+    for (struct dirent *entry = open != NULL ? readdir(open) : NULL; entry != NULL;
+         entry = readdir(open)) {
+        if (is_rule_folder(folder, entry->d_name) &&
+            strlen(entry->d_name) < RWD_EXPERIMENT_KEY_SIZE_MAX) {
+            (void)snprintf(id, sizeof id, RWD_EXPERIMENT_ID_PREFIX "%.*s",
+                RWD_EXPERIMENT_KEY_SIZE_MAX - 1, entry->d_name);
+            list_versions(listing, dir, id);
+        }
+    }
+    if (open != NULL) {
+        (void)closedir(open);
+    }
+}
+
 enum rwd_status rwd_rule_folder_list(
     const char *dir, struct rwd_rule_file **files, size_t *count, struct rwd_error *error)
 {
@@ -117,6 +141,7 @@ enum rwd_status rwd_rule_folder_list(
         }
     }
     (void)closedir(open);
+    list_experiments(&listing, dir);
     if (listing.count > 0) {
         qsort(listing.files, listing.count, sizeof *listing.files, compare_files);
     }
@@ -215,7 +240,7 @@ enum rwd_status rwd_rule_file_read(
     return RWD_OK;
 }
 
-static void watch_folders(int fd, const char *dir)
+static void watch_one_level(int fd, const char *dir)
 {
     /* A file that is written is looked at again when its writer closes it, one that was refused
      * also when it goes away or becomes readable. */
@@ -234,6 +259,14 @@ static void watch_folders(int fd, const char *dir)
     if (open != NULL) {
         (void)closedir(open);
     }
+}
+
+static void watch_folders(int fd, const char *dir)
+{
+    char experiments[PATH_SIZE_MAX];
+    (void)snprintf(experiments, sizeof experiments, "%s/experiments", dir);
+    watch_one_level(fd, dir);
+    watch_one_level(fd, experiments);
 }
 
 int rwd_rule_folder_watch(const char *dir)

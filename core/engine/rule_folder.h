@@ -1,7 +1,9 @@
 /*
  * rule_folder: finds rule files, <dir>/<id>/<version>.lua, and tells when the folder changes.
  *
- * schemas/, formulas/, experiments/, dot files and *_test.lua are passed over.
+ * An experiment is one file too, <dir>/experiments/<key>/<version>.lua, of rule id
+ * "experiments/<key>"; experiments come first, for rules name them. schemas/, formulas/, dot files
+ * and *_test.lua are passed over.
  */
 #ifndef RWD_ENGINE_RULE_FOLDER_H
 #define RWD_ENGINE_RULE_FOLDER_H

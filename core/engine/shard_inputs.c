@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "domain/experiment.h"
 
 #include <stdio.h>
 
@@ -62,6 +63,22 @@ static void put_rules(const struct rwd_player *player, const struct rwd_director
     }
 }
 
+/* The experiments the player was exposed to, by key. */
+static void put_arms(
+    const struct rwd_player *player, const struct rwd_directory *directory, struct rwd_buffer *out)
+{
+    bool first = true;
+    for (uint32_t i = 0; i < player->exposure_count; i++) {
+        const struct rwd_directory_entry *entry =
+            rwd_directory_rule(directory, player->exposures[i].experiment_no);
+        if (entry != NULL) {
+            rwd_buffer_put_format(out, "%s\"%s\":\"%s\"", first ? "" : ",",
+                rwd_experiment_key_of(entry->rule_id).data, player->exposures[i].arm);
+            first = false;
+        }
+    }
+}
+
 void rwd_engine__put_player(
     const struct rwd_player *player, const struct rwd_directory *directory, struct rwd_buffer *out)
 {
@@ -83,7 +100,9 @@ void rwd_engine__put_player(
     put_rules(player, directory, false, out);
     rwd_buffer_put_string(out, "},\"milestones\":{");
     put_rules(player, directory, true, out);
-    rwd_buffer_put_string(out, "},\"arms\":{}}");
+    rwd_buffer_put_string(out, "},\"arms\":{");
+    put_arms(player, directory, out);
+    rwd_buffer_put_string(out, "}}");
 }
 
 static enum rwd_status terms_of(

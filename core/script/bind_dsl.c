@@ -10,7 +10,9 @@
  *   milestones            list of { at = points, reward = reward }
  *   guards                { kyc_min_level = 0..3, rg = true, budget = pool, geo = list }
  *   state, aggregates     what is remembered of a player; priority  larger goes first
- *   experiment            id
+ *   experiment            key of the one whose arms player.arm() and by_arm { ... } tell: by_arm
+ * makes a function of a part for each arm, functions or plain values: score = by_arm { control = 1,
+ * treatment = 2 }; players in no arm get the part "otherwise", or else the control's
  *
  *     return rule {
  *       id = "ten_bets", version = "1.0.0", on = "bet",
@@ -29,6 +31,10 @@
 #include "script/dsl.h"
 
 #include <string.h>
+
+/* scripts/by_arm.lua, embedded by CMake. */
+extern const char rwd_script_by_arm[];
+extern const size_t rwd_script_by_arm_size;
 
 static int make_aggregate(
     lua_State *L, enum rwd_aggregate_operation operation, bool path_needed, const char *name)
@@ -153,6 +159,9 @@ const char *rwd_dsl_broken_law(const struct rwd_rule *rule, const struct rwd_rew
 static void check_laws(const struct rwd_fields *fields, const struct rwd_rule *rule)
 {
     static const char *const paying[] = {"cash", "bonus_cash", "freespins", "coupon", "loot"};
+    if (rule->experiment[0] == '\0' && rwd_vm_mentions(fields->L, "by_arm")) {
+        rwd_fields_fail(fields, "experiment", "must be named: by_arm asks for its arms");
+    }
     for (size_t i = 0; i < rule->milestone_count; i++) {
         const char *law = rwd_dsl_broken_law(rule, &rule->milestones[i].reward);
         if (law != NULL) {
@@ -228,10 +237,23 @@ enum rwd_status rwd_dsl_run(struct rwd_vm *vm, struct rwd_dsl *dsl, struct rwd_e
     return status;
 }
 
+/* In trusted Lua: a closure over the parts, which freeze looks into like into any other. */
+static void bind_by_arm(lua_State *L)
+{
+    if (luaL_loadbufferx(L, rwd_script_by_arm, rwd_script_by_arm_size, "=by_arm", "t") != 0) {
+        (void)lua_error(L);
+    }
+    lua_pushvalue(L, -2);
+    (void)lua_setfenv(L, -2);
+    lua_call(L, 0, 1);
+    lua_setfield(L, -2, "by_arm");
+}
+
 void rwd_bind_dsl(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"rule", rule_call},
+        {"experiment", rwd_dsl_experiment},
         {"count", make_count},
         {"sum", make_sum},
         {"min", make_min},
@@ -243,4 +265,5 @@ void rwd_bind_dsl(lua_State *L)
         lua_pushcfunction(L, function->func);
         lua_setfield(L, -2, function->name);
     }
+    bind_by_arm(L);
 }

@@ -6,7 +6,9 @@
  *   player.attributes        event.user.attributes
  *   player.agg.<name>        what the rule's aggregates declare, this event included
  *   player.points(rule_id)   total points of a rule
- *   player.arm(experiment)   nil: no experiment runs yet
+ *   player.arm()             of the rule's experiment; nil: in no arm of it. The experiment may be
+ *                            named: player.arm("scoring_ab"), but only the rule's own. To ask is
+ *                            to expose: the player counts in the experiment from then on
  *
  *     return player.agg.wager_1d >= 100 and player.segments.has("vip")
  *
@@ -119,9 +121,27 @@ static int player_points(lua_State *L)
 
 static int player_arm(lua_State *L)
 {
-    (void)call_of(L);
-    (void)method_name(L, "player.arm: experiment");
-    lua_pushnil(L);
+    const struct rwd_sandbox_call *call = call_of(L);
+    const struct rwd_rule *rule = rwd_vm_of(L)->rule;
+    struct rwd_text experiment = rwd_text_of(rule->experiment);
+    int argument = rwd_vm_object(L, 1) != NULL ? 2 : 1;
+    if (!lua_isnoneornil(L, argument)) {
+        experiment = rwd_vm_text(L, argument, "player.arm: experiment");
+    }
+    if (experiment.size == 0 || !rwd_text_is(experiment, rule->experiment)) {
+        return luaL_error(L, "player.arm: the rule must name its experiment: experiment = \"%s\"",
+            experiment.size > 0 ? lua_tostring(L, argument) : "...");
+    }
+    rwd_vm_charge(L, 8);
+    struct rwd_text arm = {0};
+    if (call->arm != NULL) {
+        arm = call->arm(call->arm_context, experiment);
+    }
+    if (arm.size > 0) {
+        rwd_vm_push_text(L, arm);
+    } else {
+        lua_pushnil(L);
+    }
     return 1;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "domain/experiment.h"
 #include "script/dsl.h"
 
 #include <math.h>
@@ -39,9 +40,10 @@ static void check_id(const struct rwd_fields *fields, const char *key, struct rw
     }
 }
 
-static void read_id(const struct rwd_fields *fields, const char *key, bool required, char *out)
+void rwd_dsl_read_id(
+    const struct rwd_fields *fields, const char *key, bool required, char *out, size_t size)
 {
-    rwd_fields_copy(fields, key, required, out, RWD_RULE_ID_SIZE_MAX);
+    rwd_fields_copy(fields, key, required, out, size);
     if (out[0] != '\0') {
         check_id(fields, key, rwd_text_of(out));
     }
@@ -85,10 +87,8 @@ static struct rwd_text visited_text(
     return text;
 }
 
-static void visit_on(const struct rwd_fields *fields, const char *key, size_t i, void *context)
+static void check_event_name(const struct rwd_fields *fields, const char *key, struct rwd_text name)
 {
-    struct rwd_rule *rule = context;
-    struct rwd_text name = visited_text(fields, key, RWD_RULE_ID_SIZE_MAX - 1);
     for (size_t c = 0; c < name.size; c++) {
         char letter = name.data[c];
         bool good = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
@@ -98,6 +98,19 @@ static void visit_on(const struct rwd_fields *fields, const char *key, size_t i,
             rwd_fields_fail(fields, key, "'%.*s' is no event name", RWD_TEXT_ARGS(name));
         }
     }
+}
+
+void rwd_dsl_read_event_name(const struct rwd_fields *fields, const char *key, char *out)
+{
+    rwd_fields_copy(fields, key, true, out, RWD_RULE_ID_SIZE_MAX);
+    check_event_name(fields, key, rwd_text_of(out));
+}
+
+static void visit_on(const struct rwd_fields *fields, const char *key, size_t i, void *context)
+{
+    struct rwd_rule *rule = context;
+    struct rwd_text name = visited_text(fields, key, RWD_RULE_ID_SIZE_MAX - 1);
+    check_event_name(fields, key, name);
     for (size_t other = 0; other < i; other++) {
         if (rwd_text_is(name, rule->on[other])) {
             rwd_fields_fail(fields, key, "'%s' stands there twice", rule->on[other]);
@@ -108,7 +121,7 @@ static void visit_on(const struct rwd_fields *fields, const char *key, size_t i,
     rule->on_count = i + 1;
 }
 
-static void read_active(const struct rwd_fields *parent, struct rwd_rule *rule)
+void rwd_dsl_read_active(const struct rwd_fields *parent, struct rwd_rule *rule)
 {
     static const char *const keys[] = {"from", "to", NULL};
     static const char *const names[] = {"from", "to"};
@@ -206,13 +219,14 @@ static void visit_hour(const struct rwd_fields *fields, const char *key, size_t 
     *mask |= 1U << (unsigned)number;
 }
 
-static void read_where(const struct rwd_fields *parent, struct rwd_rule_where *where)
+void rwd_dsl_read_where(
+    const struct rwd_fields *parent, const char *key, struct rwd_rule_where *where)
 {
     static const char *const keys[] = {
         "geo", "platform", "payer", "segment", "currency", "weekday", "hour", NULL};
     struct rwd_fields fields;
     bool payer = false;
-    if (!rwd_fields_enter(parent, "where", keys, &fields)) {
+    if (!rwd_fields_enter(parent, key, keys, &fields)) {
         return;
     }
     read_texts(&fields, "geo", &where->geos, &where->geo_count, is_country, COUNTRY);
@@ -308,7 +322,7 @@ static void read_guards(const struct rwd_fields *parent, struct rwd_rule *rule)
     (void)rwd_fields_integer(&fields, "kyc_min_level", 0, 3, &level);
     rule->kyc_min_level = (int)level;
     (void)rwd_fields_boolean(&fields, "rg", &rule->rg);
-    read_id(&fields, "budget", false, rule->budget);
+    rwd_dsl_read_id(&fields, "budget", false, rule->budget, sizeof rule->budget);
     read_texts(&fields, "geo", &rule->geo_allowed, &rule->geo_allowed_count, is_country, COUNTRY);
     lua_pop(fields.L, 1);
 }
@@ -437,10 +451,8 @@ static void read_aggregates(const struct rwd_fields *parent, struct rwd_rule *ru
     lua_pop(L, 1);
 }
 
-void rwd_dsl_read_rule(const struct rwd_fields *fields, struct rwd_rule *rule)
+void rwd_dsl_read_version(const struct rwd_fields *fields, struct rwd_rule *rule)
 {
-    int64_t priority = 0;
-    read_id(fields, "id", true, rule->id);
     rwd_fields_copy(fields, "version", true, rule->version, sizeof rule->version);
     if (!is_version(rule->version)) {
         rwd_fields_fail(
@@ -448,10 +460,17 @@ void rwd_dsl_read_rule(const struct rwd_fields *fields, struct rwd_rule *rule)
     }
     rule->title = read_line(fields, "title");
     rule->owner = read_line(fields, "owner");
+}
+
+void rwd_dsl_read_rule(const struct rwd_fields *fields, struct rwd_rule *rule)
+{
+    int64_t priority = 0;
+    rwd_dsl_read_id(fields, "id", true, rule->id, sizeof rule->id);
+    rwd_dsl_read_version(fields, rule);
     rwd_fields_require(fields, "on");
     (void)rwd_fields_each(fields, "on", RWD_RULE_EVENT_COUNT_MAX, visit_on, rule);
-    read_active(fields, rule);
-    read_where(fields, &rule->where);
+    rwd_dsl_read_active(fields, rule);
+    rwd_dsl_read_where(fields, "where", &rule->where);
     read_caps(fields, rule);
     if (rwd_fields_each(fields, "milestones", RWD_RULE_MILESTONE_COUNT_MAX, visit_milestone, rule) >
             0 &&
@@ -460,7 +479,7 @@ void rwd_dsl_read_rule(const struct rwd_fields *fields, struct rwd_rule *rule)
     }
     qsort(rule->milestones, rule->milestone_count, sizeof rule->milestones[0], compare_milestones);
     read_guards(fields, rule);
-    read_id(fields, "experiment", false, rule->experiment);
+    rwd_dsl_read_id(fields, "experiment", false, rule->experiment, RWD_EXPERIMENT_KEY_SIZE_MAX);
     read_state(fields, rule);
     read_aggregates(fields, rule);
     (void)rwd_fields_integer(fields, "priority", -PRIORITY_MAX, PRIORITY_MAX, &priority);

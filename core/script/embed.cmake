@@ -18,3 +18,4 @@ const size_t rwd_script_${name}_size = @size@;
 endfunction()
 
 rwd_embed_lua(rwd_script prelude)
+rwd_embed_lua(rwd_script by_arm)

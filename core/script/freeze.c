@@ -10,6 +10,8 @@
  */
 #include "script/vm.h"
 
+#include <string.h>
+
 enum { DEPTH_MAX = 24, OBJECT_COUNT_MAX = 4096 };
 
 static int refuse_write(lua_State *L)
@@ -109,10 +111,14 @@ static void freeze_function(lua_State *L, unsigned depth, unsigned *count)
     lua_pop(L, 1);
     lua_Debug debug;
     lua_pushvalue(L, function);
-    if (lua_getinfo(L, ">S", &debug) == 0 || debug.source[0] != '@') {
-        return; /* the prelude's */
+    if (lua_getinfo(L, ">S", &debug) == 0) {
+        return;
     }
-    rwd_vm_inspect_closure(L);
+    if (debug.source[0] == '@') {
+        rwd_vm_inspect_closure(L);
+    } else if (strcmp(debug.source, "=by_arm") != 0) {
+        return; /* the prelude's; by_arm's closures hold the rule's own parts */
+    }
     for (int i = 1; lua_getupvalue(L, function, i) != NULL; i++) {
         freeze_value(L, depth + 1, count);
         (void)lua_setupvalue(L, function, i);

@@ -27,6 +27,7 @@ void rwd_rule_destroy(struct rwd_rule *rule)
             rwd_free((char *)rule->states[i].initial.text.data);
         }
     }
+    rwd_free(rule->declares);
     rwd_free(rule->title);
     rwd_free(rule->owner);
     rwd_free(rule->source);

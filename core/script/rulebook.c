@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "domain/experiment.h"
 #include "domain/rollout.h"
 
 #include <stdatomic.h>
@@ -30,6 +31,8 @@ struct rwd_rulebook {
     struct slot *slots; /* open addressing, a power of two, at most half full */
     size_t slot_mask;
     struct rwd_rulebook_entry *entries;
+    const struct rwd_rule **experiments; /* those of rules that declare one */
+    size_t experiment_count;
 };
 
 static void acquire(_Atomic uint32_t *references)
@@ -192,6 +195,13 @@ struct rwd_rulebook *rwd_rulebook_create_seated(
     }
     qsort(rulebook->seats, count, sizeof rulebook->seats[0], compare_seats);
     index_names(rulebook);
+    rulebook->experiments = rwd_new(count * sizeof(struct rwd_rule *));
+    for (size_t i = 0; i < count; i++) {
+        const struct rwd_rule *rule = seats[i].rule->rule;
+        if (rule->declares != NULL) {
+            rulebook->experiments[rulebook->experiment_count++] = rule;
+        }
+    }
     index_shadows(rulebook);
     return rulebook;
 }
@@ -226,6 +236,7 @@ void rwd_rulebook_release(struct rwd_rulebook *rulebook)
     rwd_free(rulebook->shadows);
     rwd_free(rulebook->slots);
     rwd_free(rulebook->entries);
+    rwd_free(rulebook->experiments);
     rwd_free(rulebook);
 }
 
@@ -257,6 +268,17 @@ const struct rwd_rulebook_entry *rwd_rulebook_for(
     const struct slot *slot = slot_of(rulebook, event_name);
     *count = slot->name != NULL ? slot->count : 0;
     return slot->name != NULL ? slot->entries : NULL;
+}
+
+const struct rwd_rule *rwd_rulebook_experiment(
+    const struct rwd_rulebook *rulebook, struct rwd_text key)
+{
+    for (size_t i = 0; i < rulebook->experiment_count; i++) {
+        if (rwd_text_is(key, rulebook->experiments[i]->declares->key)) {
+            return rulebook->experiments[i];
+        }
+    }
+    return NULL;
 }
 
 const struct rwd_rule *rwd_rulebook_find(

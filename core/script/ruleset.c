@@ -87,6 +87,11 @@ enum rwd_status rwd_ruleset_create(struct rwd_rulebook *rulebook,
         if (same_version(old, rule) != NULL) {
             continue;
         }
+        if (rule->declares != NULL) {
+            /* An experiment is all data: nothing of it is ever called. */
+            member->rule = rwd_shared_rule_acquire(rwd_rulebook_shared_at(rulebook, i));
+            continue;
+        }
         enum rwd_status status =
             rwd_sandbox_create(rule, &limits->sandbox, &member->sandbox, error);
         if (status == RWD_OK) {
@@ -99,7 +104,7 @@ enum rwd_status rwd_ruleset_create(struct rwd_rulebook *rulebook,
         member->rule = rwd_shared_rule_acquire(rwd_rulebook_shared_at(rulebook, i));
     }
     for (size_t i = 0; i < count; i++) {
-        if (ruleset->members[i].sandbox == NULL) {
+        if (ruleset->members[i].rule == NULL) {
             RWD_REQUIRE(old != NULL);
             take_over(&ruleset->members[i], same_version(old, rwd_rulebook_at(rulebook, i)),
                 old->limits.breaker_error_count == limits->breaker_error_count);

@@ -42,9 +42,10 @@ struct rwd_sandbox_limits {
 
 struct rwd_sandbox_limits rwd_sandbox_limits_default(void);
 
-/* Runs one rule file and reads what it declares, in a VM that is thrown away. SCRIPT: error says
- * "file:line: what" - a syntax error, an unknown or mistyped field, a law of the house broken (pays
- * and names no budget; cash without a KYC guard). name is for messages, e.g. "rules/a/1.0.0.lua".
+/* Runs the file of one rule or experiment and reads what it declares, in a VM that is thrown away.
+ * SCRIPT: error says "file:line: what" - a syntax error, an unknown or mistyped field, a law of the
+ * house broken (pays and names no budget; cash without a KYC guard). name is for messages, e.g.
+ * "rules/a/1.0.0.lua".
  */
 RWD_MUST_USE enum rwd_status rwd_rule_load(struct rwd_text source, const char *name,
     const struct rwd_sandbox_limits *limits, struct rwd_rule **rule, struct rwd_error *error);
@@ -67,6 +68,10 @@ struct rwd_sandbox_call {
     struct rwd_scalar *state;            /* in and out, one for each of rule->states */
     uint64_t (*points)(void *context, struct rwd_text rule_id); /* player.points("...") */
     void *points_context;
+    /* player.arm() and by_arm, of the experiment the rule names; empty: in none. NULL: none runs.
+     */
+    struct rwd_text (*arm)(void *context, struct rwd_text experiment);
+    void *arm_context;
     uint64_t seed; /* of math.random, from the event's fingerprint */
     struct rwd_arena *arena;
 };

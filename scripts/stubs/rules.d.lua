@@ -101,9 +101,46 @@
 ---@return table
 function rule(fields) end
 
+---The share of users with the event; with sum, a sum a user; with per, a sum by another.
+---@class rewardd.Metric
+---@field name? string
+---@field event string
+---@field sum? string "payload.bet"
+---@field per? string "payload.bet"
+
+---@class rewardd.Metrics
+---@field primary rewardd.Metric
+---@field guardrails? rewardd.Metric[]
+
+---@class rewardd.Experiment
+---@field key string
+---@field version string "1.0.0"
+---@field title? string
+---@field owner? string
+---@field unit? "user"
+---@field active? rewardd.Active
+---@field eligible? rewardd.Where
+---@field arms table<string, integer> weights, 2 to 8 arms
+---@field coverage? number per cent of those eligible; growing it moves nobody
+---@field holdout? number per cent kept out of every arm
+---@field group? string|{ name: string, from?: number, to?: number } nobody is in two of a group
+---@field strata? ("payer"|"geo"|"platform")[]
+---@field metrics? rewardd.Metrics
+
+---Declares the experiment; the file ends with: return experiment { ... }
+---@param fields rewardd.Experiment
+---@return table
+function experiment(fields) end
+
+---A part for each arm of the rule's experiment, functions or plain values; players in no arm get
+---the part "otherwise", or else the control's.
+---@param parts table<string, any>
+---@return function
+function by_arm(parts) end
+
 ---@class rewardd.TestCase
 ---@field name string
----@field player? { kyc_level?: integer, geo?: string, platform?: string, payer?: boolean, self_excluded?: boolean }
+---@field player? { kyc_level?: integer, geo?: string, platform?: string, payer?: boolean, self_excluded?: boolean, arm?: string }
 ---@field events table[] event_id, version, ts and user may be left out
 ---@field expect { points?: integer, rewards?: integer, held?: integer, milestones?: integer, errors?: integer }
 

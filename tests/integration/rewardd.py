@@ -323,7 +323,7 @@ class Daemon:
     def write_rule(self, rule_id, version, text, suffix=""):
         """A rule file appears whole or not at all, as an editor or a deployment would do it."""
         folder = self.rules / rule_id
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{version}{suffix}.lua"
         fresh = folder / f".{version}{suffix}.new"
         fresh.write_text(text)

@@ -15,8 +15,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 CORE = REPOSITORY / "core"
 TESTS = REPOSITORY / "tests"
 
-FLOORS = {"base": 0, "domain": 1, "runtime": 1, "script": 2, "journal": 2, "store": 2,
-          "transport": 2, "decide": 3, "engine": 4, "edge": 5, "backtest": 5,
+FLOORS = {"base": 0, "domain": 1, "runtime": 1, "script": 2, "experiment": 2, "journal": 2,
+          "store": 2, "transport": 2, "decide": 3, "engine": 4, "edge": 5, "backtest": 5,
           "ctl": 6}
 
 # An outside library is known to one room (a few small ones to several), by header.

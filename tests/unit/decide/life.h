@@ -20,9 +20,12 @@ static const char *const life_rules[] = {
     "} } }",
     "return rule { id = 'b', version = '1.0.0', on = { 'bet', 'win' }, guards = { budget = "
     "'daily', kyc_min_level = 2, geo = { 'TR' } },\n"
-    "when = function(event) return event.payload.s > 20 end,\n"
+    "experiment = 'e', when = function(event, player) return event.payload.s > 20 and "
+    "player.arm() ~= nil end,\n"
     "grant = function(event, player) if event.payload.s == 59 then error('x') end\n"
     "return bonus_cash { amount = event.payload.s .. '.00', currency = 'EUR' } end }",
+    "return experiment { key = 'e', version = '1.0.0', strata = { 'geo' },\n"
+    "arms = { control = 1, treatment = 1 }, metrics = { primary = { event = 'win' } } }",
 };
 
 struct life {
@@ -41,7 +44,7 @@ static inline void life_open(struct life *life, uint32_t seed)
     world_open(&life->w);
     world_pool(&life->w, "season", RWD_POOL_SEASON, 40000, 10000);
     world_pool(&life->w, "daily", RWD_POOL_DAY, 9000, 5000);
-    world_rules(&life->w, life_rules, 2);
+    world_rules(&life->w, life_rules, 3);
     life->chance.state = seed;
     life->now_ms = noon_ms;
 }

@@ -67,6 +67,7 @@ static void random_effect(struct chance *chance, struct rwd_rule_effect *effect)
     for (size_t i = 0; i < effect->milestone_count; i++) {
         effect->milestones[i] = chance_u64(chance) >> chance_below(chance, 64);
     }
+    effect->arm = random_text(chance, RWD_ARM_NAME_SIZE_MAX - 1);
 }
 
 static struct rwd_decision random_decision(struct chance *chance)
@@ -114,6 +115,14 @@ static struct rwd_decision random_decision(struct chance *chance)
         change->attempts = chance_below(chance, 100);
         change->next_attempt_ms = (int64_t)(chance_u64(chance) >> 22);
         memset(change->payout_id, 'p', chance_below(chance, RWD_PAYOUT_ID_SIZE_MAX + 1));
+    }
+    decision.exposure_count = chance_below(chance, 3);
+    decision.exposures = take(decision.exposure_count, sizeof decision.exposures[0]);
+    for (size_t i = 0; i < decision.exposure_count; i++) {
+        decision.exposures[i] = (struct rwd_exposure){.experiment_no = chance_below(chance, 1000),
+            .version_no = chance_below(chance, 1000),
+            .arm = i == 0 ? RWD_TEXT("control") : RWD_TEXT("treatment_2"),
+            .stratum = random_text(chance, 80)};
     }
     return decision;
 }

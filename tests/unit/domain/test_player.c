@@ -106,6 +106,10 @@ static struct rwd_player *random_player(struct chance *chance)
             random_rule(chance, rwd_player_rule_of(player, rule_no));
         }
     }
+    uint32_t exposures = chance_below(chance, 4);
+    for (uint32_t i = 0; i < exposures; i++) {
+        rwd_player_expose(player, 1 + chance_below(chance, 5), RWD_TEXT("treatment"));
+    }
     player->task_count = chance_below(chance, 5);
     player->tasks = rwd_new((player->task_count + 1) * sizeof player->tasks[0]);
     for (uint32_t i = 0; i < player->task_count; i++) {
@@ -219,9 +223,25 @@ static void damage_is_refused_or_harmless(void **state)
     }
 }
 
+static void the_oldest_exposure_goes(void **state)
+{
+    (void)state;
+    struct rwd_player *player = rwd_player_create(RWD_TEXT("u1"), 1);
+    for (uint32_t no = 1; no <= RWD_PLAYER_EXPOSURE_COUNT_MAX + 1; no++) {
+        rwd_player_expose(player, no, RWD_TEXT("control"));
+        rwd_player_expose(player, no, RWD_TEXT("treatment")); /* the first counts */
+    }
+    assert_int_equal(player->exposure_count, RWD_PLAYER_EXPOSURE_COUNT_MAX);
+    assert_string_equal(rwd_player_arm(player, 1), "");
+    assert_string_equal(rwd_player_arm(player, 2), "control");
+    assert_string_equal(rwd_player_arm(player, RWD_PLAYER_EXPOSURE_COUNT_MAX + 1), "control");
+    rwd_player_destroy(player);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_oldest_exposure_goes),
         cmocka_unit_test(rules_are_kept_in_order),
         cmocka_unit_test(decoded_is_encoded_again_the_same),
         cmocka_unit_test(damage_is_refused_or_harmless),

@@ -444,13 +444,14 @@ static void luacheck_knows_the_same_names(void **state)
         char source[256];
         char *close = strchr(at + 1, '"');
         (void)snprintf(source, sizeof source,
-            "local x = %.*s return rule { id = 'r', version = '1.0.0', on = 'bet' }",
+            "local x = %.*s return rule { id = 'r', version = '1.0.0', on = 'bet', "
+            "experiment = 'e' }",
             (int)(close - at - 1), at + 1);
         open_rule(&f, source);
         count++;
         at = close + 1;
     }
-    assert_int_equal(count, 30);
+    assert_int_equal(count, 32);
     free(config);
     close_fixture(&f);
 }

@@ -153,7 +153,8 @@ static void the_player_is_read(void **state)
     f.aggregates[1] = (struct rwd_scalar){.type = RWD_SCALAR_NUMBER, .number = 12.5};
     struct rwd_reward reward;
     open_grant(&f,
-        "aggregates = { wager = sum('payload.bet', '1d'), game = last('payload.game_id') },",
+        "experiment = 'ab', aggregates = { wager = sum('payload.bet', '1d'), game = "
+        "last('payload.game_id') },",
         "assert(player.id == 'u_123' and player.geo == 'TR' and player.platform == 'android')\n"
         "assert(player.payer == true and player.kyc_level == 2)\n"
         "assert(#player.segments == 2 and player.segments[1] == 'vip' and player.segments[3] == "
@@ -163,7 +164,7 @@ static void the_player_is_read(void **state)
         "n = 0 for i, s in pairs(player.segments) do n = n + #s end assert(n == 8)\n"
         "assert(player.attributes.tier == 'gold' and player.attributes.x == nil)\n"
         "assert(player.points('other') == 42 and player:points('none') == 0)\n"
-        "assert(player.arm('ab') == nil)\n"
+        "assert(player.arm('ab') == nil and player:arm() == nil)\n"
         "assert(player.agg.wager == 12.5 and player.agg.game == 'slot_wolf')");
     if (run_grant(&f, &reward) != RWD_NOT_FOUND) {
         fail_msg("%s", f.error.text);

@@ -1,0 +1,31 @@
+/*
+ * arm: which arm of an experiment a user is in, all of its terms taken together.
+ *
+ * In this order: outside the experiment's slice of its exclusion group -> none; exposed to an arm
+ * that still exists -> that arm; held out -> none; else what the hash of the user says within the
+ * coverage (assign.h). The seed is the experiment's key: every version of it gives the same arms
+ * where its weights are the same, and who was once exposed stays, whatever shares become.
+ *
+ * Strata do not enter the hash: that keeps SDKs in agreement and nobody changes arms by becoming a
+ * payer. A hash is independent of payer, geo and platform, so each stratum is split as the whole
+ * is; statistics.h's SRM test watches every one.
+ *
+ * Threads: pure.
+ */
+#ifndef RWD_EXPERIMENT_ARM_H
+#define RWD_EXPERIMENT_ARM_H
+
+#include "domain/experiment.h"
+
+/* Of a user that is eligible while the experiment is active. known: the arm the user was exposed to
+ * before, "": none. The arm's index, or RWD_ASSIGN_NOWHERE. */
+int rwd_experiment_arm(
+    const struct rwd_experiment *experiment, struct rwd_text user_id, const char *known);
+
+/* The arm of that name; RWD_ASSIGN_NOWHERE: there is none. */
+int rwd_experiment_arm_find(const struct rwd_experiment *experiment, struct rwd_text name);
+
+/* Do the two share a group and overlap in it, so that one user could be in both? */
+bool rwd_experiments_collide(const struct rwd_experiment *a, const struct rwd_experiment *b);
+
+#endif

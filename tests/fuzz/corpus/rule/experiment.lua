@@ -1,0 +1,1 @@
+return experiment { key = "ab", version = "1.0.0", strata = { "payer", "geo" }, arms = { control = 50, treatment = 50 }, holdout = 5, group = { name = "season", from = 0, to = 50 }, metrics = { primary = { event = "bet", sum = "payload.win", per = "payload.bet" }, guardrails = { { event = "refund" } } } }

@@ -1,0 +1,281 @@
+"""Experiments from the file to the verdict: arms are sticky, exposures journaled once, results right.
+
+The results are computed anew here with scipy and statsmodels, where those are installed.
+"""
+
+import collections
+import json
+
+import pytest
+
+import rewardd
+import rulebook
+from rewardd import bet, event, expect_problem, noon
+
+ARMS = "arms = { control = 50, treatment = 50 }"
+METRIC = 'metrics = { primary = { event = "bet", sum = "payload.bet" } }'
+
+
+def experiment(key="ab", version="1.0.0", arms=ARMS, metrics=METRIC, more=""):
+    return (f'return experiment {{\n  key = "{key}", version = "{version}", title = "t",\n'
+            f"  {arms},\n  {metrics},\n  {more}\n}}\n")
+
+
+def by_arm_rule(rule_id="scored", key="ab", version="1.0.0"):
+    return rulebook.rule(rule_id, version, score=None, extra=f'experiment = "{key}",\n'
+                         "  score = by_arm { control = 1, treatment = 2, otherwise = 5 },")
+
+
+def rules(*more, **terms):
+    return {("experiments/ab", "1.0.0"): experiment(**terms),
+            ("scored", "1.0.0"): by_arm_rule(), **dict(more)}
+
+
+@pytest.fixture
+def ab(make_daemon):
+    return make_daemon(rules=rules(more='strata = { "payer", "geo" },'))
+
+
+def users(count, prefix="p"):
+    return [f"{prefix}{i}" for i in range(count)]
+
+
+def play(daemon, names, amount=1.0):
+    """One bet each; what each was given, which tells the arm."""
+    results = daemon.accept(*[bet(name, amount, ts=noon()) for name in names])
+    return {name: sum(row["points"] for row in result["points"] if row["rule_id"] == "scored")
+            for name, result in zip(names, results)}
+
+
+def results(daemon, key="ab"):
+    answer = daemon.get(f"/v1/experiments/{key}/results")
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def arm_of(points):
+    return {1: "control", 2: "treatment", 5: None}[points]
+
+
+def fnv1a(text):
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value
+
+
+def growthbook_arm(key, user):
+    """What a client's SDK would say, by its specification."""
+    n = fnv1a(str(fnv1a(key + user))) % 10000 / 10000
+    return "control" if n < 0.5 else "treatment"
+
+
+def test_an_sdk_would_say_the_same(ab):
+    for user, points in play(ab, users(200)).items():
+        assert arm_of(points) == growthbook_arm("ab", user)
+
+
+def test_arms_stick_over_versions_shares_and_restarts(ab):
+    before = play(ab, users(100))
+    assert set(before.values()) == {1, 2}
+    ab.write_rule("experiments/ab", "2.0.0", experiment(
+        version="2.0.0", arms="arms = { control = 5, treatment = 95 }", more="holdout = 20,"))
+    ab.hup()
+    ab.wait_for(lambda: "2.0.0" in ab.get("/v1/rules/experiments%2Fab").body.decode())
+    ab.ctl("rules", "activate", "experiments/ab@2.0.0")
+    assert play(ab, users(100)) == before
+    ab.restart()
+    assert play(ab, users(100)) == before
+    ab.kill9()
+    ab.start()
+    assert play(ab, users(100)) == before
+    fresh = collections.Counter(map(arm_of, play(ab, users(400, "new")).values()))
+    assert fresh["treatment"] > 270 and fresh["control"] < 40 and 50 < fresh[None] < 110
+
+
+def exposures(daemon, user):
+    return [one["exposures"] for one in daemon.listing(f"/v1/players/{user}/decisions")]
+
+
+def test_an_exposure_is_journaled_once(ab):
+    first = bet("u1", 1, ts=noon())
+    points, = [row["points"] for row in ab.accept(first)[0]["points"]]
+    ab.accept(bet("u1", 1, ts=noon()))
+    ab.restart()
+    ab.accept(bet("u1", 1, ts=noon()))
+    told = ab.decision(first["event_id"])
+    assert told["exposures"] == [{"experiment": "ab", "version": "1.0.0", "arm": arm_of(points),
+                                  "stratum": "payer=,geo=TR"}]
+    assert [rule["arm"] for rule in told["rules"]] == [arm_of(points)]
+    lines = [json.loads(line) for line in
+             ab.ctl("journal", "cat", "--user", "u1").stdout.splitlines()]
+    events = [line for line in lines if line["type"] == "event"]
+    assert [len(line.get("exposures", [])) for line in events] == [1, 0, 0]
+    assert events[0]["exposures"][0]["arm"] == arm_of(points)
+    assert {line["points"][0]["arm"] for line in events} == {arm_of(points)}
+    assert ab.player("u1")["arms"] == {"ab": arm_of(points)}
+    said = ab.ctl("explain", first["event_id"]).stdout
+    assert f"the player is in the arm {arm_of(points)}" in said, said
+
+
+def test_a_rule_of_an_unknown_experiment_does_not_load(make_daemon):
+    daemon = make_daemon(rules={("scored", "1.0.0"): by_arm_rule()})
+    answer = daemon.get("/v1/rules").body.decode()
+    assert "there is no experiment 'ab'" in answer
+    done = daemon.ctl("rules", "check", daemon.rules, check=False)
+    assert done.returncode == 1 and "there is no experiment 'ab'" in done.stdout
+    daemon.write_rule("experiments/ab", "1.0.0", experiment())
+    daemon.hup()
+    daemon.wait_for(lambda: daemon.get("/v1/rules/scored").status == 200)
+    assert set(play(daemon, users(30)).values()) == {1, 2}
+    done = daemon.ctl("rules", "check", daemon.rules)
+    assert "2 passed, 0 failed" in done.stdout
+    done = daemon.post("/v1/rules/experiments%2Fab/versions/1.0.0/retire", {})
+    expect_problem(done, 409, "used by rule scored@1.0.0")
+
+
+TESTED = '''return tests {
+  { name = "control", player = { arm = "control" }, events = { { event_name = "bet" } }, expect = { points = 1 } },
+  { name = "treatment", player = { arm = "treatment" }, events = { { event_name = "bet" } }, expect = { points = %d } },
+  { name = "in no arm", events = { { event_name = "bet" } }, expect = { points = 5 } },
+}
+'''
+
+
+def test_a_rules_test_says_the_arm(ab):
+    ab.write_rule("scored", "1.0.0", TESTED % 2, suffix="_test")
+    assert "5 passed, 0 failed" in ab.ctl("rules", "check", ab.rules).stdout
+    ab.write_rule("scored", "1.0.0", TESTED % 3, suffix="_test")
+    done = ab.ctl("rules", "check", ab.rules, check=False)
+    assert done.returncode == 1 and "points is 2, expected 3" in done.stdout
+
+
+def test_a_new_experiment_is_taken_up_untold(make_daemon):
+    """The folder experiments/ itself is new to the daemon."""
+    daemon = make_daemon(rules=rulebook.POINTS)
+    daemon.write_rule("experiments/ab", "1.0.0", experiment())
+    daemon.wait_for(lambda: daemon.get("/v1/rules/experiments%2Fab").status == 200)
+    daemon.write_rule("experiments/cd", "1.0.0", experiment("cd"))
+    daemon.wait_for(lambda: daemon.get("/v1/rules/experiments%2Fcd").status == 200)
+
+
+def test_a_loaded_experiment_is_immutable(ab):
+    ab.write_rule("experiments/ab", "1.0.0", experiment(more="holdout = 50,"))
+    ab.hup()
+    ab.wait_for(lambda: "other bytes" in ab.get("/v1/rules").body.decode())
+    assert set(play(ab, users(50)).values()) == {1, 2}
+
+
+def test_groups_exclude_and_overlap_is_refused(make_daemon):
+    half = 'group = { name = "season", from = %d, to = %d },'
+    daemon = make_daemon(rules={
+        ("experiments/ab", "1.0.0"): experiment(more=half % (0, 50)),
+        ("experiments/cd", "1.0.0"): experiment("cd", more=half % (50, 100)),
+        ("scored", "1.0.0"): by_arm_rule(),
+        ("other", "1.0.0"): by_arm_rule("other", "cd")})
+    names = users(300)
+    daemon.accept(*[bet(name, 1, ts=noon()) for name in names])
+    arms = [daemon.player(name)["arms"] for name in names]
+    assert {tuple(arm) for arm in arms} == {("ab",), ("cd",)}
+    daemon.write_rule("experiments/ef", "1.0.0", experiment("ef", more=half % (40, 60)))
+    daemon.hup()
+    daemon.wait_for(lambda: "give this one another slice" in daemon.get("/v1/rules").body.decode())
+
+
+def estimate(metric):
+    comparison, = metric["comparisons"]
+    return comparison
+
+
+def test_results_are_what_the_events_say(ab):
+    """Users, sums, intervals and the verdict against the same from the events that were sent."""
+    stats = pytest.importorskip("scipy.stats", reason="python3-scipy is not installed")
+    weightstats = pytest.importorskip("statsmodels.stats.weightstats",
+                                      reason="python3-statsmodels is not installed")
+    names, sums = users(400), {}
+    for turn in range(3):
+        batch = []
+        for i, name in enumerate(names):
+            better = 3 if growthbook_arm("ab", name) == "treatment" else 0
+            stake = round(1 + (i * 7919 + turn * 104729) % 1000 / 100 + better, 2)
+            sums[name] = sums.get(name, 0) + stake
+            batch.append(bet(name, stake, ts=noon(seconds=turn)))
+        ab.accept(*batch)
+    angry = [name for name in names if growthbook_arm("ab", name) == "control"][:7]
+    ab.accept(*[event("feedback", name, {"rating": 1}, ts=noon(seconds=9)) for name in angry])
+    said = results(ab)
+    assert said["users"] == said["exposures"] == 400 and said["behind_bytes"] == 0
+    by_arm = {arm: [sums[name] for name in names if growthbook_arm("ab", name) == arm]
+              for arm in ("control", "treatment")}
+    primary = said["metrics"][0]
+    for row in primary["arms"]:
+        values = by_arm[row["arm"]]
+        assert row["users"] == row["converted"] == len(values)
+        assert row["value"] == pytest.approx(sum(values) / len(values), rel=1e-9)
+    means = weightstats.CompareMeans(*(weightstats.DescrStatsW(by_arm[arm])
+                                       for arm in ("treatment", "control")))
+    low, high = means.tconfint_diff(usevar="unequal")
+    found = estimate(primary)["difference"]
+    assert [found["low"], found["high"]] == pytest.approx([low, high], rel=1e-6)
+    counts = [len(by_arm["control"]), len(by_arm["treatment"])]
+    assert said["srm"]["p"] == pytest.approx(stats.chisquare(counts).pvalue, rel=1e-6)
+    assert said["srm"]["ok"] and [row["stratum"] for row in said["strata"]] == ["payer=,geo=TR"]
+    assert said["verdict"]["code"] == "higher" and "treatment is higher" in said["verdict"]["text"]
+    complaints, = [one for one in said["metrics"] if one["name"] == "complaints"]
+    assert complaints["arms"][0]["per_1000_users"] == pytest.approx(7000 / counts[0])
+    text = ab.ctl("experiments", "results", "ab").stdout
+    assert "treatment is higher than control in bet" in text and "as planned" in text
+    assert json.loads(ab.ctl("experiments", "results", "ab", "--json").stdout)["users"] == 400
+    assert "ab" in ab.ctl("experiments", "list").stdout
+
+
+def without_position(said):
+    return {key: value for key, value in said.items() if key != "journal_position"}
+
+
+def test_results_survive_restarts_and_a_lost_file(ab):
+    """The follower's own position: nothing is counted twice, and nothing is lost."""
+    play(ab, users(100), 2.0)
+    before = without_position(results(ab))
+    assert before["users"] == 100
+    ab.restart()
+    assert without_position(results(ab)) == before
+    play(ab, users(100), 2.0)
+    after = without_position(results(ab))
+    assert after["metrics"][0]["arms"][0]["value"] == pytest.approx(4.0)
+    ab.kill9()
+    ab.start()
+    assert without_position(results(ab)) == after
+    ab.stop()
+    cache = ab.data / "experiments.results"
+    whole = cache.read_bytes()
+    cache.write_bytes(whole[:-5] + b"\0\0\0\0\0")
+    ab.start()
+    assert without_position(results(ab)) == after
+    ab.stop()
+    cache.unlink()
+    ab.start()
+    assert without_position(results(ab)) == after
+
+
+def test_what_users_did_before_makes_the_interval_narrower(make_daemon):
+    """CUPED: the bets of the days before are in the journal when the experiment comes."""
+    daemon = make_daemon(rules=rulebook.POINTS)
+    names = users(200)
+    daemon.accept(*[bet(name, 1 + i % 50, ts=noon(days_ago=3)) for i, name in enumerate(names)])
+    daemon.write_rule("experiments/ab", "1.0.0", experiment(
+        more=f'active = {{ from = "{noon(days_ago=2)}" }},'))
+    daemon.write_rule("scored", "1.0.0", by_arm_rule())
+    daemon.hup()
+    daemon.wait_for(lambda: daemon.get("/v1/rules/scored").status == 200)
+    daemon.accept(*[bet(name, 1 + i % 50 + i % 3, ts=noon()) for i, name in enumerate(names)])
+    found = estimate(results(daemon)["metrics"][0])
+    assert found["variance_reduction"] > 0.95
+    assert found["cuped"]["standard_error"] < 0.3 * found["difference"]["standard_error"]
+
+
+def test_an_unknown_experiment_has_no_results(ab):
+    expect_problem(ab.get("/v1/experiments/none/results"), 404, "none")
+    assert results(ab)["verdict"]["code"] == "no_users"
+    assert [one["key"] for one in ab.get("/v1/experiments").json["items"]] == ["ab"]
+    assert ab.ctl("experiments", "results", "none", check=False).returncode == 1

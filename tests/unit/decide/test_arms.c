@@ -1,0 +1,165 @@
+/*
+ * Experiments in a decision: what rules are told, who is exposed and when, what the player
+ * remembers.
+ */
+#include "support.h"
+
+#include "base/memory.h"
+
+#define EXPERIMENT(more)                                                                           \
+    "return experiment { key = 'ab', version = '1.0.0', strata = { 'payer', 'geo' }, " more        \
+    " metrics = { primary = { event = 'deposit' } }, arms = { control = 1, treatment = 1 } }"
+#define RULE(id, more)                                                                             \
+    "return rule { id = '" id "', version = '1.0.0', on = 'bet', experiment = 'ab', " more " }"
+#define TELLS "score = by_arm { control = 1, treatment = 2, otherwise = 3 }"
+
+static void world_of(struct world *w, const char *experiment, const char *rule)
+{
+    const char *const sources[] = {experiment, rule};
+    world_rules(w, sources, 2);
+}
+
+static uint64_t bet(struct world *w, const char *id, int64_t time_ms, const char *user)
+{
+    uint64_t before = world_total(w, "r");
+    assert_int_equal(world_send(w, id, "bet", time_ms, user, "{}"), RWD_OK);
+    return world_total(w, "r") - before;
+}
+
+static const char *known(struct world *w)
+{
+    return rwd_player_arm(w->player, world_rule_no(w, "experiments/ab"));
+}
+
+static void the_first_question_exposes_and_the_next_do_not(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    world_of(&w, EXPERIMENT(""), RULE("r", TELLS));
+    uint64_t points = bet(&w, "e1", noon_ms, ",\"payer_flag\":true");
+    assert_int_equal(w.decision.exposure_count, 1);
+    const struct rwd_exposure *exposure = &w.decision.exposures[0];
+    assert_true(rwd_text_is(exposure->arm, points == 1 ? "control" : "treatment"));
+    assert_true(rwd_text_is(exposure->stratum, "payer=yes,geo=TR"));
+    assert_int_equal(exposure->experiment_no, world_rule_no(&w, "experiments/ab"));
+    assert_string_equal(known(&w), points == 1 ? "control" : "treatment");
+    assert_true(rwd_text_is(w.decision.effects[0].arm, known(&w)));
+    assert_int_equal(bet(&w, "e2", noon_ms + 1, ""), points);
+    assert_int_equal(w.decision.exposure_count, 0);
+    assert_true(rwd_text_is(w.decision.effects[0].arm, known(&w)));
+    world_close(&w);
+}
+
+static void another_version_keeps_the_arm(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    world_of(&w, EXPERIMENT(""), RULE("r", TELLS));
+    uint64_t points = bet(&w, "e1", noon_ms, "");
+    const char *const turned[] = {EXPERIMENT("coverage = 0, holdout = 50,"), RULE("r", TELLS)};
+    world_rules(&w, turned, 2);
+    assert_int_equal(bet(&w, "e2", noon_ms + 1, ""), points);
+    world_close(&w);
+}
+
+static void who_may_not_take_part_is_in_no_arm(void **state)
+{
+    (void)state;
+    static const char *const terms[] = {"coverage = 0,", "eligible = { geo = 'BR' },",
+        "active = { from = '2030-01-01T00:00:00Z' },", "eligible = { payer = true },"};
+    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+        struct world w;
+        char source[512];
+        world_open(&w);
+        (void)snprintf(source, sizeof source,
+            "return experiment { key = 'ab', version = '1.0.0', %s arms = { control = 1, b = 1 }, "
+            "metrics = { primary = { event = 'deposit' } } }",
+            terms[i]);
+        world_of(&w, source, RULE("r", TELLS));
+        assert_int_equal(bet(&w, "e1", noon_ms, ""), 3);
+        assert_int_equal(w.decision.exposure_count, 0);
+        assert_string_equal(known(&w), "");
+        world_close(&w);
+    }
+}
+
+static void a_rule_that_fails_was_told_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    world_of(&w, EXPERIMENT(""),
+        RULE("r", "score = function(event, player) if player.arm() then error('x') end end"));
+    assert_int_equal(bet(&w, "e1", noon_ms, ""), 0);
+    assert_int_equal(w.failures, 1);
+    assert_int_equal(w.decision.exposure_count, 0);
+    assert_string_equal(known(&w), "");
+    world_close(&w);
+}
+
+static void two_rules_of_one_event_expose_once(void **state)
+{
+    (void)state;
+    struct world w;
+    const char *const sources[] = {EXPERIMENT(""), RULE("r", TELLS), RULE("s", TELLS)};
+    world_open(&w);
+    world_rules(&w, sources, 3);
+    uint64_t points = bet(&w, "e1", noon_ms, "");
+    assert_int_equal(w.decision.exposure_count, 1);
+    assert_int_equal(world_total(&w, "s"), points);
+    world_close(&w);
+}
+
+static void an_experiment_that_is_not_in_force_is_nobodys(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    world_rule(&w, RULE("r", TELLS));
+    assert_int_equal(bet(&w, "e1", noon_ms, ""), 3);
+    assert_int_equal(w.decision.exposure_count, 0);
+    world_close(&w);
+}
+
+/* The decision as the journal has it brings a second player to the same bytes. */
+static void exposures_replay(void **state)
+{
+    (void)state;
+    struct world w;
+    struct rwd_buffer bytes = {0};
+    struct rwd_decision decision;
+    world_open(&w);
+    world_of(&w, EXPERIMENT(""), RULE("r", TELLS));
+    struct rwd_player *replayed = rwd_player_create(RWD_TEXT("u1"), 1);
+    replayed->profile = w.player->profile;
+    (void)bet(&w, "e1", noon_ms, "");
+    rwd_decision_encode(&w.decision, &bytes);
+    assert_int_equal(rwd_decision_decode(rwd_buffer_text(&bytes), &w.arena, &decision), RWD_OK);
+    rwd_apply(replayed, &decision, 1, w.pools, true);
+    assert_players_equal(w.player, replayed);
+    struct rwd_player *read = NULL;
+    struct rwd_buffer stored = world_bytes(w.player);
+    assert_int_equal(rwd_player_decode(RWD_TEXT("u1"), 1, rwd_buffer_text(&stored), &read), RWD_OK);
+    assert_string_equal(rwd_player_arm(read, world_rule_no(&w, "experiments/ab")), known(&w));
+    rwd_player_destroy(read);
+    rwd_player_destroy(replayed);
+    rwd_buffer_finish(&stored);
+    rwd_buffer_finish(&bytes);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_question_exposes_and_the_next_do_not),
+        cmocka_unit_test(another_version_keeps_the_arm),
+        cmocka_unit_test(who_may_not_take_part_is_in_no_arm),
+        cmocka_unit_test(a_rule_that_fails_was_told_nothing),
+        cmocka_unit_test(two_rules_of_one_event_expose_once),
+        cmocka_unit_test(an_experiment_that_is_not_in_force_is_nobodys),
+        cmocka_unit_test(exposures_replay),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
