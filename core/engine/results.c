@@ -26,18 +26,27 @@ enum {
     ARENA_CHUNK = 256 << 10,
     ARENA_MAX = 64 << 20,
     PATH_SIZE_MAX = 2048,
-    FILE_MAGIC = 0x31534552, /* "RES1" */
+    FILE_MAGIC = 0x32534552, /* "RES2" */
     FILE_HEAD_SIZE = 16,
 };
 #define FILE_SIZE_MAX ((size_t)4 << 30)
 
 static const struct rwd_json_limits event_limits = {64, 1 << 16, RWD_RECORD_BODY_SIZE_MAX};
 
+/* A version of an experiment, and the record that has its source. */
+struct registration {
+    uint32_t version_no;
+    uint64_t position;
+};
+
 struct rwd_results {
     struct rwd_results_options options;
     struct rwd_mailbox *mailbox;
     char path[PATH_SIZE_MAX];
     struct rwd_tally *tally;
+    struct registration *registrations;
+    size_t registration_count;
+    size_t registration_capacity;
     struct rwd_journal_reader *reader;
     struct rwd_arena arena; /* of one record */
     uint64_t position;      /* behind the last record taken in */
@@ -69,6 +78,7 @@ void rwd_results_destroy(struct rwd_results *results)
     if (results != NULL) {
         rwd_journal_reader_close(results->reader);
         rwd_tally_destroy(results->tally);
+        rwd_free(results->registrations);
         rwd_arena_finish(&results->arena);
         rwd_mailbox_destroy(results->mailbox);
         rwd_free(results);
@@ -86,7 +96,40 @@ static int64_t now_ns(void)
     return rwd_clock_monotonic_ns(&clock);
 }
 
+static void add_registration(struct rwd_results *results, uint32_t version_no, uint64_t position)
+{
+    results->registrations = rwd_room_for(results->registrations, results->registration_count,
+        &results->registration_capacity, sizeof results->registrations[0]);
+    results->registrations[results->registration_count++] =
+        (struct registration){.version_no = version_no, .position = position};
+}
+
 /* ---- the file ---- */
+
+static void put_registrations(const struct rwd_results *results, struct rwd_buffer *out)
+{
+    rwd_wire_put_u32(out, (uint32_t)results->registration_count);
+    for (size_t i = 0; i < results->registration_count; i++) {
+        rwd_wire_put_u32(out, results->registrations[i].version_no);
+        rwd_wire_put_u64(out, results->registrations[i].position);
+    }
+}
+
+/* The bytes behind them, which are the tally's; NULL data: this is no such file. */
+static struct rwd_text read_registrations(struct rwd_results *results, struct rwd_text body)
+{
+    struct rwd_wire wire = rwd_wire_of(body.data, body.size);
+    uint32_t count = rwd_wire_u32(&wire);
+    size_t size = sizeof count + count * (sizeof(uint32_t) + sizeof(uint64_t));
+    if (body.size < sizeof count || size > body.size) {
+        return (struct rwd_text){0};
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t version_no = rwd_wire_u32(&wire);
+        add_registration(results, version_no, rwd_wire_u64(&wire));
+    }
+    return (struct rwd_text){.data = body.data + size, .size = body.size - size};
+}
 
 static bool read_file(const char *path, struct rwd_buffer *bytes)
 {
@@ -117,12 +160,13 @@ static void load(struct rwd_results *results)
             .data = bytes.data + FILE_HEAD_SIZE, .size = bytes.size - FILE_HEAD_SIZE};
         if (magic == FILE_MAGIC && crc == rwd_crc32c(0, body.data, body.size) &&
             position <= atomic_load(results->options.journal_end) &&
-            rwd_tally_decode(body, &tally) == RWD_OK) {
+            rwd_tally_decode(read_registrations(results, body), &tally) == RWD_OK) {
             rwd_tally_destroy(results->tally);
             results->tally = tally;
             results->position = position;
             results->saved_position = position;
         } else {
+            results->registration_count = 0;
             rwd_log(RWD_LOG_WARN, "results",
                 "file=%s msg=\"not of this journal and program; counted anew\"", results->path);
         }
@@ -137,6 +181,7 @@ static void save(struct rwd_results *results)
     struct rwd_buffer body = {0};
     struct rwd_buffer head = {0};
     (void)snprintf(aside, sizeof aside, "%s.new", results->path);
+    put_registrations(results, &body);
     rwd_tally_encode(results->tally, &body);
     rwd_wire_put_u32(&head, FILE_MAGIC);
     rwd_wire_put_u32(&head, rwd_crc32c(0, body.data, body.size));
@@ -167,32 +212,76 @@ static bool is_in_force(struct rwd_text state)
            rwd_text_is(state, "suspended");
 }
 
-static void take_version(struct rwd_results *results, const struct rwd_record *record)
+static bool is_experiment(struct rwd_text rule_id)
 {
     const struct rwd_text prefix = RWD_TEXT(RWD_EXPERIMENT_ID_PREFIX);
+    return rule_id.size > prefix.size && memcmp(rule_id.data, prefix.data, prefix.size) == 0;
+}
+
+static void count_version(
+    struct rwd_results *results, const struct rwd_rule_version_row *row, bool in_force)
+{
     const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(results->options.config);
-    struct rwd_rule_version_row row;
     struct rwd_rule *rule = NULL;
     struct rwd_error error;
-    if (rwd_rule_version_decode(record->body, &row) != RWD_OK || row.rule_id.size <= prefix.size ||
-        memcmp(row.rule_id.data, prefix.data, prefix.size) != 0) {
-        return;
-    }
     char name[256];
-    (void)snprintf(name, sizeof name, "%.*s", RWD_TEXT_ARGS(row.source_name));
-    enum rwd_status status = rwd_rule_load(row.source, name, &limits, &rule, &error);
+    (void)snprintf(name, sizeof name, "%.*s", RWD_TEXT_ARGS(row->source_name));
+    enum rwd_status status = rwd_rule_load(row->source, name, &limits, &rule, &error);
     if (status == RWD_OK && rule->declares != NULL) {
-        rule->rule_no = row.rule_no;
-        rule->version_no = row.version_no;
-        status = rwd_tally_version(results->tally, rule, is_in_force(row.state), row.registered_ms);
+        rule->rule_no = row->rule_no;
+        rule->version_no = row->version_no;
+        status = rwd_tally_version(results->tally, rule, in_force, row->registered_ms);
         (void)snprintf(error.text, sizeof error.text, "there are more than %d experiments",
             RWD_TALLY_EXPERIMENT_COUNT_MAX);
     }
     if (status != RWD_OK) {
         rwd_log(RWD_LOG_ERROR, "results", "experiment=%.*s msg=\"not counted: %s\"",
-            RWD_TEXT_ARGS(row.rule_id), error.text);
+            RWD_TEXT_ARGS(row->rule_id), error.text);
     }
     rwd_rule_destroy(rule);
+}
+
+static void take_version(struct rwd_results *results, const struct rwd_record *record)
+{
+    struct rwd_rule_version_row row;
+    if (rwd_rule_version_decode(record->body, &row) == RWD_OK && is_experiment(row.rule_id)) {
+        add_registration(results, row.version_no, record->position);
+        count_version(results, &row, is_in_force(row.state));
+    }
+}
+
+/* A switch names versions by number; what they are stands where they were registered. */
+static void take_change(struct rwd_results *results, const struct rwd_rulebook_change *change)
+{
+    for (size_t i = 0; is_in_force(change->state) && i < results->registration_count; i++) {
+        struct rwd_record record;
+        struct rwd_rule_version_row row;
+        struct rwd_error error;
+        if (results->registrations[i].version_no != change->version_no) {
+            continue;
+        }
+        enum rwd_status status = rwd_journal_reader_at(
+            results->reader, results->registrations[i].position, &record, &error);
+        if (status == RWD_OK && rwd_rule_version_decode(record.body, &row) == RWD_OK) {
+            count_version(results, &row, true);
+        } else {
+            rwd_log(RWD_LOG_ERROR, "results", "version_no=%u msg=\"not counted: %s\"",
+                change->version_no, status != RWD_OK ? error.text : "its record cannot be read");
+        }
+        return;
+    }
+}
+
+static void take_rulebook(struct rwd_results *results, const struct rwd_record *record)
+{
+    struct rwd_rulebook_row row;
+    struct rwd_rulebook_change change;
+    if (rwd_rulebook_decode(record->body, &row) != RWD_OK) {
+        return;
+    }
+    while (rwd_rulebook_next_change(&row.changes, &change) == RWD_OK) {
+        take_change(results, &change);
+    }
 }
 
 static void take_event(
@@ -304,6 +393,8 @@ static void take_in(struct rwd_results *results, const struct rwd_record *record
 {
     if (record->type == RWD_RECORD_RULE) {
         take_version(results, record);
+    } else if (record->type == RWD_RECORD_RULEBOOK) {
+        take_rulebook(results, record);
     } else if (record->type == RWD_RECORD_EVENT && rwd_tally_count(results->tally) > 0) {
         take_event(results, NULL, record);
     }

@@ -1,4 +1,4 @@
-#include "engine/shard.h"
+#include "engine/shard_private.h"
 
 #include "base/check.h"
 #include "base/log.h"
@@ -7,9 +7,7 @@
 #include "decide/apply.h"
 #include "decide/decide.h"
 #include "engine/keeper.h"
-#include "engine/players.h"
 #include "engine/records.h"
-#include "engine/rule_watch.h"
 #include "engine/shard_inputs.h"
 
 #include <inttypes.h>
@@ -41,43 +39,6 @@ enum {
     CHECKPOINT_SLICE_COUNT = 64,
     /* Events between two steps of foreseeing: a microsecond or two, some memory accesses. */
     FORESEE_DISTANCE = 2,
-};
-
-/* Where the journal stood when checkpoint `epoch` passed it. */
-struct stamp {
-    uint64_t epoch;
-    uint64_t position;
-};
-
-struct rwd_shard {
-    struct rwd_shard_options options;
-    struct rwd_mailbox *mailbox;
-    struct rwd_store_reader *reader;
-    struct rwd_players *players;
-    struct rwd_ruleset *ruleset;
-    struct rwd_shard_metrics metrics;
-    struct rwd_rule_watch *watch;
-    struct rwd_buffer scratch;
-    struct rwd_arena replay_arena;
-    size_t hot_count_max;
-
-    struct rwd_message *waiting; /* taken from the mailbox, not handled yet */
-    struct rwd_message *waiting_last;
-
-    struct rwd_checkpoint_message *filling;
-    struct rwd_checkpoint_message *spare; /* NULL while one is on its way */
-    int64_t taken;                        /* players in filling */
-    uint64_t epoch;                       /* checkpoints posted */
-    uint64_t committed_epoch;
-    bool idle;            /* no batch came since the last checkpoint was posted */
-    uint64_t round_epoch; /* who was dirty by then is stored before there is a pause */
-    int64_t next_checkpoint_ns;
-    uint64_t last_stamp;
-    struct stamp *stamps; /* of the epochs a dirty player may date from, ascending */
-    size_t stamp_count;
-    size_t stamp_capacity;
-    uint32_t unsettled_count; /* batches of budgets that the journal has */
-    bool stopping;
 };
 
 enum rwd_status rwd_shard_create(
@@ -221,7 +182,7 @@ static void fail(struct rwd_input *input, enum rwd_status status, const struct r
     input->outcome = RWD_OUTCOME_FAILED;
 }
 
-static bool has_open_change(const struct rwd_decision *decision)
+bool rwd_shard__has_open_change(const struct rwd_decision *decision)
 {
     return decision->task_count > 0 || decision->change_count > 0;
 }
@@ -231,7 +192,8 @@ static void apply(struct rwd_shard *shard, struct rwd_player *player,
     const struct rwd_decision *decision, uint64_t sequence)
 {
     rwd_apply(player, decision, sequence, shard->options.pools, false);
-    rwd_players_mark_dirty(shard->players, player, shard->epoch, has_open_change(decision));
+    rwd_players_mark_dirty(
+        shard->players, player, shard->epoch, rwd_shard__has_open_change(decision));
 }
 
 static void put_dead_letter(
@@ -325,8 +287,7 @@ static void handle_event(
     rwd_count(&shard->metrics.tasks_created, input->decision.task_count);
 }
 
-/* How a delivery went, for the table that people read. */
-static void add_delivery(struct rwd_shard *shard, const struct rwd_task_command *command,
+void rwd_shard__add_delivery(struct rwd_shard *shard, const struct rwd_task_command *command,
     uint32_t attempt, int64_t now_ms)
 {
     if (command->kind != RWD_TASK_SUCCESS && command->kind != RWD_TASK_RETRY &&
@@ -404,7 +365,7 @@ static void handle_task(
     rwd_task_body_encode(command, &input->decision, &shard->scratch);
     RWD_REQUIRE(set_record(shard, input, RWD_RECORD_TASK, sequence, now_ms));
     apply(shard, player, &input->decision, sequence);
-    add_delivery(shard, command, command->attempt, now_ms);
+    rwd_shard__add_delivery(shard, command, command->attempt, now_ms);
     struct rwd_task *task = rwd_arena_alloc(&input->batch->arena, sizeof *task);
     RWD_REQUIRE(task != NULL);
     *task = *rwd_player_task_find(player, command->id);
@@ -582,8 +543,7 @@ static void forget_stamps_before(struct rwd_shard *shard, uint64_t epoch)
     shard->stamp_count -= old;
 }
 
-/* At most count players; how many there were. */
-static int64_t add_dirty_players(
+int64_t rwd_shard__add_dirty_players(
     struct rwd_shard *shard, struct rwd_checkpoint_message *message, int64_t count)
 {
     int64_t added = 0;
@@ -673,7 +633,7 @@ static int tend_checkpoint(struct rwd_shard *shard)
                        (pressed(shard) ? PRESSED_FACTOR : 1);
         int64_t room = most > shard->taken ? most - shard->taken : 0;
         int64_t slice = room < CHECKPOINT_SLICE_COUNT ? room : CHECKPOINT_SLICE_COUNT;
-        int64_t added = add_dirty_players(shard, shard->filling, slice);
+        int64_t added = rwd_shard__add_dirty_players(shard, shard->filling, slice);
         shard->taken += added;
         if (added == slice && added < room) {
             return 0;
@@ -805,122 +765,4 @@ void rwd_shard_run(void *context)
     if (in_flight != NULL) {
         rwd_in_flight_unguard(in_flight, shard->options.index);
     }
-}
-
-/* ---- replay ---- */
-
-static enum rwd_status replay_decision(struct rwd_shard *shard, const struct rwd_record *record,
-    struct rwd_text user_id, struct rwd_text bytes, bool *applied, struct rwd_error *error)
-{
-    struct rwd_player *player = NULL;
-    struct rwd_decision decision;
-    enum rwd_status status =
-        rwd_players_get(shard->players, user_id, record->user_fingerprint, &player, error);
-    if (status != RWD_OK || record->sequence <= player->sequence) {
-        return status;
-    }
-    status = rwd_decision_decode(bytes, &shard->replay_arena, &decision);
-    if (status == RWD_OK) {
-        rwd_apply(player, &decision, record->sequence, shard->options.pools, true);
-        rwd_players_mark_dirty(shard->players, player, shard->epoch, has_open_change(&decision));
-        *applied = true;
-    }
-    return status;
-}
-
-static enum rwd_status replay_record(
-    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
-{
-    bool applied = false;
-    enum rwd_status status = RWD_OK;
-    if (record->type == RWD_RECORD_EVENT) {
-        struct rwd_event_body body;
-        status = rwd_event_body_decode(record->body, &body);
-        if (status == RWD_OK) {
-            status = replay_decision(shard, record, body.user_id, body.decision, &applied, error);
-        }
-    } else if (record->type == RWD_RECORD_TASK) {
-        struct rwd_task_body body;
-        status = rwd_task_body_decode(record->body, &body);
-        if (status == RWD_OK) {
-            status = replay_decision(shard, record, body.user_id, body.decision, &applied, error);
-        }
-        if (status == RWD_OK && applied) {
-            add_delivery(shard, &body.command, body.command.attempt, record->time_ms);
-        }
-    } else if (record->type == RWD_RECORD_DEAD_LETTER ||
-               record->type == RWD_RECORD_DEAD_LETTER_CHANGE) {
-        struct rwd_dead_letter_row row;
-        status = rwd_dead_letter_decode(record->body, &row);
-        if (status == RWD_OK) {
-            rwd_checkpoint_add_dead_letter(shard->filling, &row);
-        }
-    } else if (record->type == RWD_RECORD_BUDGET) {
-        struct rwd_budget_row row;
-        status = rwd_budget_decode(record->body, &row);
-        if (status == RWD_OK) {
-            status = rwd_engine__put_budget(shard->options.pools, &row, error);
-            rwd_checkpoint_add_budget(shard->filling, &row);
-        }
-    } else if (record->type == RWD_RECORD_RULE) {
-        struct rwd_rule_version_row row;
-        status = rwd_rule_version_decode(record->body, &row);
-        if (status == RWD_OK) {
-            rwd_checkpoint_add_rule_version(shard->filling, &row);
-        }
-    } else if (record->type == RWD_RECORD_RULEBOOK) {
-        struct rwd_rulebook_row row;
-        status = rwd_rulebook_decode(record->body, &row);
-        if (status == RWD_OK) {
-            rwd_checkpoint_add_rulebook(shard->filling, &row);
-        }
-    }
-    return status;
-}
-
-enum rwd_status rwd_shard_replay(
-    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
-{
-    error->text[0] = '\0';
-    enum rwd_status status = replay_record(shard, record, error);
-    rwd_arena_reset(&shard->replay_arena, 1 << 20);
-    if (status != RWD_OK && error->text[0] == '\0') {
-        return rwd_fail(error, RWD_CORRUPT,
-            "the record at position %" PRIu64 " (sequence %" PRIu64 ") cannot be read",
-            record->position, record->sequence);
-    }
-    return status;
-}
-
-void rwd_shard_replay_rule_version(struct rwd_shard *shard, const struct rwd_rule_version_row *row)
-{
-    rwd_checkpoint_add_rule_version(shard->filling, row);
-}
-
-enum rwd_status rwd_shard_store_replayed(
-    struct rwd_shard *shard, struct rwd_store *store, struct rwd_error *error)
-{
-    enum rwd_status status = RWD_OK;
-    while (status == RWD_OK &&
-           (rwd_players_dirty_count(shard->players) > 0 || shard->filling->size > 0)) {
-        (void)add_dirty_players(
-            shard, shard->filling, shard->options.config->engine_checkpoint_player_count_max);
-        /* The position stays where it is until all shards are through. */
-        shard->filling->rows.journal_position = shard->options.replay_position;
-        status = rwd_store_checkpoint(store, &shard->filling->rows, error);
-        rwd_checkpoint_message_reset(shard->filling);
-    }
-    /* A checkpoint like any other: who is dirty from here on belongs to the next. */
-    shard->epoch++;
-    shard->committed_epoch = shard->epoch;
-    shard->stamps[0].epoch = shard->epoch;
-    (void)rwd_players_evict(shard->players, shard->hot_count_max, shard->committed_epoch);
-    return status;
-}
-
-void rwd_shard_stored_to(struct rwd_shard *shard, uint64_t position)
-{
-    shard->options.replay_position = position;
-    shard->last_stamp = position;
-    shard->stamps[0].position = position;
 }

@@ -125,7 +125,7 @@ function rule(fields) end
 ---@field holdout? number per cent kept out of every arm
 ---@field group? string|{ name: string, from?: number, to?: number } nobody is in two of a group
 ---@field strata? ("payer"|"geo"|"platform")[]
----@field metrics? rewardd.Metrics
+---@field metrics rewardd.Metrics
 
 ---Declares the experiment; the file ends with: return experiment { ... }
 ---@param fields rewardd.Experiment

@@ -10,6 +10,7 @@ import pytest
 import rewardd
 import rulebook
 
+EXPERIMENTS = rewardd.REPOSITORY / "rules" / "experiments"
 SCHEMAS = rewardd.REPOSITORY / "rules" / "schemas"
 
 
@@ -20,6 +21,7 @@ class Author:
         self.rules = folder / "rules"
         self.rules.mkdir()
         shutil.copytree(SCHEMAS, self.rules / "schemas")
+        shutil.copytree(EXPERIMENTS, self.rules / "experiments")
         self.conf = folder / "engine.conf"
         self.conf.write_text('budget "nov_season" { currency = "EUR" period = "season" '
                              'hard_cap = "1000.00" }\n'

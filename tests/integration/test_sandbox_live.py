@@ -173,20 +173,20 @@ def test_a_rule_that_keeps_failing_is_suspended_and_told(make_daemon):
     daemon = make_daemon(rules={("attack", "1.0.0"): attack("error('again')"), **rulebook.POINTS})
     for number in range(40):
         daemon.accept(*[bet(f"u{number}", 1, ts=noon()) for _ in range(50)])
-    daemon.wait_for(lambda: "suspended" in daemon.get("/v1/rules/attack").body.decode())
+    daemon.wait_for(lambda: '"state":"suspended"' in daemon.get("/v1/rules/attack").body.decode())
     one = bet("last", 1, ts=noon())
     daemon.accept(one)
     assert "suspended" in str(daemon.decision(one["event_id"]))
     assert daemon.points("last", "stakes") == 1
     daemon.restart()
-    assert "suspended" in daemon.get("/v1/rules/attack").body.decode()
+    assert '"state":"suspended"' in daemon.get("/v1/rules/attack").body.decode()
 
 
 def test_the_reason_of_a_suspension_is_in_the_journal(make_daemon):
     daemon = make_daemon(rules={("attack", "1.0.0"): attack("error('over and over')")})
     for number in range(5):
         daemon.accept(bet("u1", 1, ts=noon(1, number)))
-    daemon.wait_for(lambda: "suspended" in daemon.get("/v1/rules/attack").body.decode())
+    daemon.wait_for(lambda: '"state":"suspended"' in daemon.get("/v1/rules/attack").body.decode())
     assert "ALERT: suspended, the last error being:" in daemon.log()
     daemon.stop()
     told = daemon.ctl("journal", "cat").stdout
@@ -201,7 +201,7 @@ def test_one_hard_stop_suspends(make_daemon, faults):
                          fault="script.stall:error:400,script.stall:error:401",
                          overrides=["sandbox.deadline_hard_ms=10"])
     daemon.accept(*[bet("u1", 1, ts=noon(1, number)) for number in range(300)])
-    daemon.wait_for(lambda: "suspended" in daemon.get("/v1/rules/attack").body.decode())
+    daemon.wait_for(lambda: '"state":"suspended"' in daemon.get("/v1/rules/attack").body.decode())
     assert "more than 10 ms in one call, the hard limit" in daemon.log()
     paid = daemon.points("u1", "attack")
     assert 0 < paid < 300 * 5 and daemon.metric("rewardd_rule_errors_total") == 1
@@ -216,9 +216,9 @@ def test_limits_are_options(make_daemon):
                          overrides=["sandbox.error_count_max=2", "sandbox.error_call_count=10"])
     stakes = [7] + [1] * 9 + [7] + [1] * 8 + [7]
     for number, stake in enumerate(stakes):
-        assert "suspended" not in daemon.get("/v1/rules/attack").body.decode(), number
+        assert '"state":"suspended"' not in daemon.get("/v1/rules/attack").body.decode(), number
         daemon.accept(bet("u1", stake, ts=noon(1, number)))
-    daemon.wait_for(lambda: "suspended" in daemon.get("/v1/rules/attack").body.decode())
+    daemon.wait_for(lambda: '"state":"suspended"' in daemon.get("/v1/rules/attack").body.decode())
     daemon.stop()
     daemon.overrides = ["sandbox.deadline_ms=9", "sandbox.deadline_hard_ms=8"]
     daemon.spawn()
