@@ -21,7 +21,6 @@ class Author:
         self.rules = folder / "rules"
         self.rules.mkdir()
         shutil.copytree(SCHEMAS, self.rules / "schemas")
-        shutil.copytree(EXPERIMENTS, self.rules / "experiments")
         self.conf = folder / "engine.conf"
         self.conf.write_text('budget "nov_season" { currency = "EUR" period = "season" '
                              'hard_cap = "1000.00" }\n'
@@ -123,6 +122,7 @@ def test_an_event_that_nobody_registered_may_be_allowed(author):
 
 def test_a_hundred_rules(author):
     """The time is told, and held to nothing tighter than what a broken machine would need."""
+    shutil.copytree(EXPERIMENTS, author.rules / "experiments")
     shipped = sorted((rewardd.REPOSITORY / "rules").glob("*/[0-9]*.lua"))
     count = 0
     while count < 100:
