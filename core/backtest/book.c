@@ -77,7 +77,7 @@ enum rwd_status rwd_backtest_book_load(const char *rules_dir, const char *rule_i
     if (status != RWD_OK) {
         return status;
     }
-    struct rwd_shared_rule **shared = rwd_new((file_count + 1) * sizeof shared[0]);
+    struct rwd_shared_rule **shared = rwd_new((file_count + 1) * sizeof(struct rwd_shared_rule *));
     size_t count = 0;
     uint32_t rule_no = 0;
     bool found = false;
@@ -88,7 +88,7 @@ enum rwd_status rwd_backtest_book_load(const char *rules_dir, const char *rule_i
         }
         struct rwd_rule *rule = NULL;
         status = load_rule(&files[i], limits, &rule, error);
-        if (status == RWD_OK) {
+        if (status == RWD_OK && rule != NULL) {
             rule->rule_no = rule_no;
             rule->version_no = (uint32_t)i + 1;
             found |= strcmp(rule->id, rule_id) == 0;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -38,10 +39,9 @@ static uint64_t last_segment(const char *dir)
     DIR *folder = opendir(dir);
     for (struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
          entry = readdir(folder)) {
-        uint64_t base = 0;
-        int end = 0;
-        if (sscanf(entry->d_name, "%16" SCNx64 ".journal%n", &base, &end) == 1 &&
-            end == (int)strlen(entry->d_name) && base > last) {
+        char *end = NULL;
+        uint64_t base = strtoull(entry->d_name, &end, 16);
+        if (end != entry->d_name && strcmp(end, ".journal") == 0 && base > last) {
             last = base;
         }
     }
@@ -87,7 +87,7 @@ enum rwd_status rwd_backtest_source_open_ndjson(const char *path, const char *sc
     const struct rwd_config *config, struct rwd_backtest_source **source, struct rwd_error *error)
 {
     struct rwd_backtest_source *made = rwd_new(sizeof *made);
-    struct stat about;
+    struct stat about = {0};
     enum rwd_status status = RWD_OK;
     made->file = fopen(path, "rbe");
     if (made->file == NULL || fstat(fileno(made->file), &about) != 0) {

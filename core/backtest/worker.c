@@ -346,6 +346,7 @@ static enum rwd_status handle_event(
     const struct rwd_event *event = item->event;
     enum rwd_status status = RWD_OK;
     if (event == NULL) {
+        own.time_ms = 0;
         status = read_event(worker, item, &own);
         event = &own;
     }

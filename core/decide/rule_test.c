@@ -347,6 +347,7 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
         }
         rwd_player_destroy(trial->player);
         rwd_arena_finish(&arena);
+        trial->arena = NULL;
         rwd_ruleset_destroy(trial->ruleset);
     }
     rwd_pools_destroy(trial->pools);

@@ -473,7 +473,7 @@ static void handle_input(
 static void foresee(const struct rwd_shard *shard, const struct rwd_batch *batch, size_t at)
 {
     for (unsigned step = 0; step < RWD_PLAYERS_FORESEE_STEPS; step++) {
-        size_t i = at + (RWD_PLAYERS_FORESEE_STEPS - step) * FORESEE_DISTANCE;
+        size_t i = at + (size_t)(RWD_PLAYERS_FORESEE_STEPS - step) * FORESEE_DISTANCE;
         if (i < batch->count) {
             const struct rwd_input *input = &batch->inputs[i];
             rwd_players_foresee(

@@ -422,7 +422,7 @@ static void check_events(struct lint *lint)
             lint->unknown_allowed) {
             continue;
         }
-        struct rwd_text names[NAME_COUNT_MAX];
+        struct rwd_text names[NAME_COUNT_MAX] = {{0}};
         size_t count = 0;
         const char *name = NULL;
         while (
