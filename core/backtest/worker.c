@@ -342,11 +342,10 @@ static enum rwd_status handle_event(
     struct rwd_backtest_worker *worker, const struct rwd_backtest_item *item, uint64_t no)
 {
     struct rwd_backtest_counts *counts = &worker->counts;
-    struct rwd_event own;
+    struct rwd_event own = {0};
     const struct rwd_event *event = item->event;
     enum rwd_status status = RWD_OK;
     if (event == NULL) {
-        own.time_ms = 0;
         status = read_event(worker, item, &own);
         event = &own;
     }
