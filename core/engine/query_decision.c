@@ -1,6 +1,6 @@
 #include "engine/query_decision.h"
 
-#include "domain/experiment.h"
+#include "domain/rule_kind.h"
 #include "engine/query_text.h"
 #include "engine/records.h"
 #include "engine/task_text.h"
@@ -247,7 +247,7 @@ static void put_exposures(const struct telling *telling)
             rwd_directory_version(telling->teller->directory, exposure->version_no);
         rwd_buffer_put_string(out, i > 0 ? ",{\"experiment\":" : "{\"experiment\":");
         rwd_query__put_text(
-            entry != NULL ? rwd_experiment_key_of(entry->rule_id) : (struct rwd_text){0}, out);
+            entry != NULL ? rwd_rule_bare_id(entry->rule_id) : (struct rwd_text){0}, out);
         put_string("version", entry != NULL ? entry->version : NULL, out);
         put_field("arm", exposure->arm, out);
         put_field("stratum", exposure->stratum, out);
