@@ -341,6 +341,13 @@ def test_check_says_what_is_wrong_with_formulas(author, formula, head, place, wo
     assert place in text and words in text, text
 
 
+def test_a_formula_reads_no_event(author):
+    """Whatever it calls its arguments: no schema says what they are."""
+    author.write('return formula { id = "e", version = "1.0.0",\n'
+                 '  compute = function(event) return event.payload.bett end }\n', "formulas/e")
+    assert "1 passed, 0 failed" in author.ctl("check")
+
+
 def test_a_formula_may_stand_in_the_rules_folder_alone(author, tmp_path):
     """A release that brings only rules is checked with what rules.dir has."""
     author.write(rulebook.formula("half", "return a / 2"), "formulas/half")
