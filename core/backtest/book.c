@@ -79,6 +79,10 @@ enum rwd_status rwd_backtest_book_load(const char *rules_dir, const char *rule_i
     struct rwd_rule_file *files = NULL;
     size_t file_count = 0;
     *book = (struct rwd_backtest_book){0};
+    if (rwd_rule_kind_of(rwd_text_of(rule_id)) != RWD_KIND_RULE) {
+        return rwd_fail(error, RWD_INVALID,
+            "%s is no rule: what it gives is seen in a rule that names it", rule_id);
+    }
     enum rwd_status status = rwd_rule_folder_list(rules_dir, &files, &file_count, error);
     if (status != RWD_OK) {
         return status;

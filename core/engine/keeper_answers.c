@@ -125,7 +125,8 @@ static void put_uses(const struct rwd_keeper_versions *versions,
         separator = "";
     }
     rwd_buffer_put_string(out, ",\"used_by\":[");
-    for (size_t i = 0; i < versions->count; i++) {
+    bool is_named = rwd_keeper_kind(version) != RWD_KIND_RULE;
+    for (size_t i = 0; i < versions->count && is_named; i++) {
         const struct rwd_keeper_version *user = &versions->all[i];
         if (rwd_keeper_uses(user, version)) {
             put_reference(out, &separator, user->names.rule_id, user->names.version);

@@ -17,6 +17,7 @@ struct rwd_dsl {
     bool done;
     const struct rwd_formula_shelf *shelf; /* NULL: there are no formulas */
     size_t formula_count;                  /* taken so far */
+    size_t formula_size;                   /* of their files */
     const char *wanted;      /* "id@version" of the formula that a rule takes; NULL: none does */
     struct rwd_error broken; /* a formula could not be taken; "": none */
 };

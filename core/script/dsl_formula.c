@@ -18,7 +18,7 @@
  *
  * A formula sees its arguments, math without random, string, table, the basic functions, money and
  * percent_of. It remembers nothing between calls, and what it does counts in the rule's call. A
- * rule takes at most 8, a formula none.
+ * rule takes at most 8, with 64 KiB together, a formula none.
  */
 #include "base/memory.h"
 #include "script/dsl.h"
@@ -285,6 +285,11 @@ static int take(lua_State *L, struct rwd_dsl *dsl)
             (void)rwd_formula_unknown(id, version, (struct rwd_text){0}, &error);
         }
         return fail(L, dsl, "", error.text);
+    }
+    /* A VM is made anew after every stop, and no hook sees the compiler. */
+    dsl->formula_size += source.size;
+    if (dsl->formula_size > RWD_VM_SOURCE_SIZE_MAX) {
+        return fail(L, dsl, "", "a rule's formulas have at most 65536 bytes together");
     }
     (void)snprintf(reference, sizeof reference, "%s", lua_tostring(L, 1));
     (void)snprintf(name, sizeof name, RWD_FORMULA_ID_PREFIX "%.*s/%.*s.lua", RWD_TEXT_ARGS(id),

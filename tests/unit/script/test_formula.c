@@ -170,14 +170,16 @@ static void mistakes_are_told(void **state)
     close_fixture(&f);
 }
 
-/* A shelf on which every version stands. context: room for a source. */
+enum { ROOM_SIZE = 40000 };
+
+/* A shelf on which every version stands; id "large" is a large file. context: room for it. */
 static enum rwd_status find_any(void *context, struct rwd_text id, struct rwd_text version,
     struct rwd_text *source, struct rwd_error *error)
 {
     (void)error;
-    (void)snprintf(context, 256,
-        "return formula { id = '%.*s', version = '%.*s', compute = function() return 1 end }",
-        RWD_TEXT_ARGS(id), RWD_TEXT_ARGS(version));
+    (void)snprintf(context, ROOM_SIZE,
+        "return formula { id = '%.*s', version = '%.*s', compute = function() return 1 end } --%*s",
+        RWD_TEXT_ARGS(id), RWD_TEXT_ARGS(version), rwd_text_is(id, "large") ? 30000 : 1, "");
     *source = text_of(context);
     return RWD_OK;
 }
@@ -187,7 +189,7 @@ static void eight_are_enough(void **state)
     (void)state;
     struct fixture f;
     struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
-    char room[256];
+    static char room[ROOM_SIZE];
     const struct rwd_formula_shelf shelf = {.find = find_any, .context = room};
     open_fixture(&f);
     for (int count = 8; count <= 9; count++) {
@@ -208,6 +210,13 @@ static void eight_are_enough(void **state)
         }
     }
     assert_non_null(strstr(f.error.text, "r.lua:9: a rule takes at most 8 formulas"));
+    assert_int_equal(
+        rwd_rule_load_with(
+            text_of("local a = formula 'large@1.0.0'\nlocal b = formula 'large@1.0.1'\n"
+                    "local c = formula 'large@1.0.2'\n"),
+            "r.lua", &shelf, &limits, &f.rule, &f.error),
+        RWD_SCRIPT);
+    assert_non_null(strstr(f.error.text, "r.lua:3: a rule's formulas have at most 65536 bytes"));
     close_fixture(&f);
 }
 
