@@ -178,6 +178,28 @@ static enum rwd_status load_version(
     return rwd_keeper_version_load(version, &shelf, &limits, error);
 }
 
+/* What a loaded version names is there, and may be used. */
+static enum rwd_status check_named(
+    struct rwd_keeper *keeper, const struct rwd_keeper_version *version, struct rwd_error *error)
+{
+    const struct rwd_keeper_outlook outlook = {.versions = &keeper->versions};
+    const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
+    enum rwd_status status = rwd_keeper_check_uses(&outlook, rule, error);
+    return status == RWD_OK ? rwd_keeper_check_group(&outlook, rule, error) : status;
+}
+
+/* Everything a version needs before it may decide. */
+static enum rwd_status make_fit(
+    struct rwd_keeper *keeper, struct rwd_keeper_version *version, struct rwd_error *error)
+{
+    enum rwd_status status = load_version(keeper, version, error);
+    if (status == RWD_OK) {
+        status =
+            rwd_keeper_check_house(&keeper->options, rwd_shared_rule_get(version->shared), error);
+    }
+    return status == RWD_OK ? check_named(keeper, version, error) : status;
+}
+
 static struct rwd_rulebook *make_rulebook(struct rwd_keeper *keeper, uint32_t rulebook_no)
 {
     struct rwd_rulebook_seat *seats =
@@ -386,11 +408,25 @@ static void come_back(struct rwd_keeper *keeper)
 
 /* ---- the folder and engine.conf ---- */
 
+/* A rule that was registered may have lost since what it names. */
+static bool may_activate(void *context, struct rwd_keeper_version *version)
+{
+    struct rwd_keeper *keeper = context;
+    struct rwd_error error;
+    if (!keeper->options.config->rules_auto_activate) {
+        return false;
+    }
+    if (make_fit(keeper, version, &error) != RWD_OK) {
+        remember_error(keeper, version->source_name, error.text);
+        return false;
+    }
+    return true;
+}
+
 /* Of what is registered and was never switched on, what goes into force by itself. */
 static bool activate_new(struct rwd_keeper *keeper)
 {
-    return rwd_keeper_activate_new(
-        &keeper->versions, keeper->options.config->rules_auto_activate, &keeper->cause);
+    return rwd_keeper_activate_new(&keeper->versions, may_activate, keeper, &keeper->cause);
 }
 
 /* What was taken in goes into the journal and, where it may, into force. */
@@ -462,28 +498,6 @@ static void make_budgets(struct rwd_keeper *keeper)
 }
 
 /* ---- inquiries ---- */
-
-/* What a loaded version names is there, and may be used. */
-static enum rwd_status check_named(
-    struct rwd_keeper *keeper, const struct rwd_keeper_version *version, struct rwd_error *error)
-{
-    const struct rwd_keeper_outlook outlook = {.versions = &keeper->versions};
-    const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
-    enum rwd_status status = rwd_keeper_check_uses(&outlook, rule, error);
-    return status == RWD_OK ? rwd_keeper_check_group(&outlook, rule, error) : status;
-}
-
-/* Everything a version needs before it may decide. */
-static enum rwd_status make_fit(
-    struct rwd_keeper *keeper, struct rwd_keeper_version *version, struct rwd_error *error)
-{
-    enum rwd_status status = load_version(keeper, version, error);
-    if (status == RWD_OK) {
-        status =
-            rwd_keeper_check_house(&keeper->options, rwd_shared_rule_get(version->shared), error);
-    }
-    return status == RWD_OK ? check_named(keeper, version, error) : status;
-}
 
 static enum rwd_status change_version(
     struct rwd_keeper *keeper, struct rwd_inquiry *inquiry, struct rwd_keeper_version *version)

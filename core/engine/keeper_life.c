@@ -150,11 +150,12 @@ static bool activate_formulas(
     return any;
 }
 
-bool rwd_keeper_activate_new(
-    struct rwd_keeper_versions *versions, bool rules_too, const struct rwd_keeper_cause *cause)
+bool rwd_keeper_activate_new(struct rwd_keeper_versions *versions,
+    bool (*may)(void *context, struct rwd_keeper_version *version), void *context,
+    const struct rwd_keeper_cause *cause)
 {
     bool any = activate_formulas(versions, cause);
-    for (uint32_t rule_no = 1; rules_too && rule_no <= versions->rule_count; rule_no++) {
+    for (uint32_t rule_no = 1; rule_no <= versions->rule_count; rule_no++) {
         struct rwd_keeper_version *newest = NULL;
         bool is_new = true;
         for (size_t i = 0; i < versions->count; i++) {
@@ -168,7 +169,7 @@ bool rwd_keeper_activate_new(
                 newest = version;
             }
         }
-        if (is_new && newest != NULL) {
+        if (is_new && newest != NULL && may(context, newest)) {
             activate_for_all(versions, newest, cause);
             any = true;
         }

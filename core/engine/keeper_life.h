@@ -51,10 +51,11 @@ RWD_MUST_USE enum rwd_status rwd_keeper_rollback(struct rwd_keeper_versions *ver
 /* The active one keeps its place and is asked no more; a canary's players go back to the active
  * one, and a shadow ends. False: it is none of these. */
 bool rwd_keeper_suspend(struct rwd_keeper_version *version, const struct rwd_keeper_cause *cause);
-/* Every draft of a formula, which decides nothing by itself; and with rules_too, of every rule and
- * experiment that has nothing but drafts, its newest version. True: there were some. */
-bool rwd_keeper_activate_new(
-    struct rwd_keeper_versions *versions, bool rules_too, const struct rwd_keeper_cause *cause);
+/* Every draft of a formula, which decides nothing by itself; and of every rule and experiment that
+ * has nothing but drafts, its newest version, where may(context, it). True: there were some. */
+bool rwd_keeper_activate_new(struct rwd_keeper_versions *versions,
+    bool (*may)(void *context, struct rwd_keeper_version *version), void *context,
+    const struct rwd_keeper_cause *cause);
 
 /* Begins a plan at its first step that is no smaller than the share it has. CONFLICT: as activate,
  * or it is active, or no rule. */

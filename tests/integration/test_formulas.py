@@ -134,8 +134,15 @@ def test_formulas_need_nobody_to_activate_them(make_daemon):
     daemon = make_daemon(rules={HALF: half(), SCORED: scored()},
                          overrides=["rules.auto_activate=false"])
     assert states(daemon) == {HALF: "active", SCORED: "draft"}
-    assert command(daemon, *SCORED, "activate").status == 200
+    # Nor does a start activate a rule that has lost its formula.
+    assert command(daemon, *HALF, "retire").status == 200
+    daemon.overrides = []
+    daemon.restart()
+    assert states(daemon) == {HALF: "retired", SCORED: "draft"}
+    assert "formulas/half@1.0.0, which it takes, is retired" in daemon.get("/v1/rules").body.decode()
+    assert command(daemon, *HALF, "activate").status == 200
     wait_gain(daemon, 20)
+    assert daemon.get("/v1/rules").json["errors"] == []
 
 
 # ---------------------------------------------------------------- versions side by side

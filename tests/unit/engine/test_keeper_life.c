@@ -245,17 +245,29 @@ static void a_ramp_ends_by_guard_and_by_hand(void **state)
     table_close(&t);
 }
 
+static bool as_told(void *context, struct rwd_keeper_version *version)
+{
+    (void)version;
+    return *(const bool *)context;
+}
+
+static bool activate_new(struct table *table, bool may)
+{
+    return rwd_keeper_activate_new(&table->versions, as_told, &may, &table->cause);
+}
+
 static void first_versions_activate_by_themselves(void **state)
 {
     (void)state;
     struct table t;
     table_open(&t, 12);
-    assert_true(rwd_keeper_activate_new(&t.versions, true, &t.cause));
+    assert_false(activate_new(&t, false));
+    assert_true(activate_new(&t, true));
     assert_state(&t, 12, RWD_KEEPER_ACTIVE, 100);
     assert_state(&t, 9, RWD_KEEPER_DRAFT, 0);
-    assert_false(rwd_keeper_activate_new(&t.versions, true, &t.cause));
+    assert_false(activate_new(&t, true));
     rwd_keeper_retire(at(&t, 12), &t.cause);
-    assert_false(rwd_keeper_activate_new(&t.versions, true, &t.cause));
+    assert_false(activate_new(&t, true));
     table_close(&t);
 }
 
@@ -265,12 +277,12 @@ static void formulas_stand_side_by_side(void **state)
     (void)state;
     struct table t;
     table_open_of(&t, 3, FORMULA);
-    assert_true(rwd_keeper_activate_new(&t.versions, false, &t.cause));
+    assert_true(activate_new(&t, false));
     for (unsigned number = 1; number <= 3; number++) {
         assert_state(&t, number, RWD_KEEPER_ACTIVE, 100);
     }
     rwd_keeper_retire(at(&t, 2), &t.cause);
-    assert_false(rwd_keeper_activate_new(&t.versions, true, &t.cause));
+    assert_false(activate_new(&t, true));
     assert_state(&t, 2, RWD_KEEPER_RETIRED, 0);
     assert_int_equal(activate(&t, 2, 100), RWD_OK);
     assert_state(&t, 1, RWD_KEEPER_ACTIVE, 100);
