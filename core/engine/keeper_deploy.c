@@ -89,15 +89,12 @@ static int compare_parcels(const void *left, const void *right)
     return order != 0 ? order : rwd_text_compare(a->file->name, b->file->name);
 }
 
-/* Of a rule or experiment the newest among them comes into force, of a formula all. */
-static bool comes_into_force(const struct load *load, const struct parcel *parcel)
+/* Of a rule or experiment the newest among them, which is the last in order; of a formula all. */
+static bool comes_into_force(const struct load *load, size_t i)
 {
-    bool newest = true;
-    for (size_t i = 0; i < load->count; i++) {
-        newest &= strcmp(load->parcels[i].rule_id, parcel->rule_id) != 0 ||
-                  rwd_rule_version_compare(load->parcels[i].version, parcel->version) <= 0;
-    }
-    return newest || rwd_rule_kind_of(rwd_text_of(parcel->rule_id)) == RWD_KIND_FORMULA;
+    const char *rule_id = load->parcels[i].rule_id;
+    return i + 1 == load->count || strcmp(load->parcels[i + 1].rule_id, rule_id) != 0 ||
+           rwd_rule_kind_of(rwd_text_of(rule_id)) == RWD_KIND_FORMULA;
 }
 
 static void unpack(struct load *load)
@@ -121,7 +118,7 @@ static void unpack(struct load *load)
         struct parcel *parcel = &load->parcels[i];
         load->arrivals[i] = (struct rwd_keeper_arrival){.rule_id = parcel->rule_id,
             .version = parcel->version,
-            .activates = comes_into_force(load, parcel)};
+            .activates = comes_into_force(load, i)};
     }
 }
 

@@ -22,7 +22,7 @@ struct rwd_keeper_arrival {
     const char *rule_id;
     const char *version;
     const struct rwd_rule *rule; /* NULL: not loaded yet, or something is wrong with it */
-    bool activates;              /* it will be in force, and is the newest of its id that will be */
+    bool activates; /* it will be in force; a rule or experiment, as the one of its id */
 };
 
 /* What there will be: all that is registered, and what comes in. Borrowed. */
