@@ -74,6 +74,7 @@ struct rwd_text rwd_arms_tell(struct rwd_arms *arms, struct rwd_text key)
     const struct rwd_rule *rule = rwd_rulebook_experiment(arms->rulebook, key);
     enum rwd_rule_verdict refusal = RWD_RULE_FIRED;
     arms->asked = (struct rwd_text){0};
+    arms->asked_version_no = 0;
     if (rule == NULL || rule->suspended ||
         !rwd_where_holds(rule, arms->event, arms->profile, &refusal)) {
         return arms->asked;
@@ -81,6 +82,7 @@ struct rwd_text rwd_arms_tell(struct rwd_arms *arms, struct rwd_text key)
     struct rwd_text told = told_before(arms, rule->rule_no);
     if (told.size > 0) {
         arms->asked = told;
+        arms->asked_version_no = rule->version_no;
         return told;
     }
     const char *known = rwd_player_arm(arms->player, rule->rule_no);
@@ -89,6 +91,7 @@ struct rwd_text rwd_arms_tell(struct rwd_arms *arms, struct rwd_text key)
         return arms->asked;
     }
     arms->asked = rwd_text_of(rule->declares->arms[arm].name);
+    arms->asked_version_no = rule->version_no;
     if (known[0] == '\0') {
         expose(arms, rule, arms->asked);
     }

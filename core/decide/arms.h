@@ -23,8 +23,9 @@ struct rwd_arms {
     struct rwd_exposure *exposures; /* new ones */
     size_t exposure_count;
     size_t exposure_capacity;
-    struct rwd_text asked; /* the arm that was told last; the caller clears it before a rule */
-    bool full;             /* the arena is: the decision has to be made anew */
+    struct rwd_text asked;     /* the arm that was told last; the caller clears it before a rule */
+    uint32_t asked_version_no; /* of the experiment it is an arm of; 0: none, or not a real one */
+    bool full;                 /* the arena is: the decision has to be made anew */
 };
 
 /* The arm's name, borrowed from the rulebook; empty: the player is in none, or the experiment is

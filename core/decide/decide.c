@@ -6,6 +6,7 @@
 #include "decide/profile.h"
 #include "decide/where.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { HOUR_MS = 3600 * 1000 };
@@ -128,11 +129,15 @@ static enum rwd_status add_task(struct making *making, const struct rwd_rule *ru
         .rule_no = rule->rule_no,
         .version_no = rule->version_no,
         .threshold = at,
+        .experiment_version_no = making->arms.asked_version_no,
         .reward = *reward,
         .created_ms = making->facts->now_ms,
         .updated_ms = making->facts->now_ms,
     };
     memcpy(task->event_id, event->event_id.data, event->event_id.size);
+    (void)snprintf(task->schema_id, sizeof task->schema_id, "%.*s/%.*s", RWD_TEXT_ARGS(event->name),
+        RWD_TEXT_ARGS(event->version));
+    (void)snprintf(task->arm, sizeof task->arm, "%.*s", RWD_TEXT_ARGS(making->arms.asked));
     rwd_gate_task(making->facts->gates, making->facts->pools, rule, making->profile, event->time_ms,
         making->facts->now_ms, task);
     decision->task_count++;
@@ -345,6 +350,7 @@ static enum rwd_status decide_rule(
     bool granted = false;
     size_t exposed = making->arms.exposure_count;
     making->arms.asked = (struct rwd_text){0};
+    making->arms.asked_version_no = 0;
     enum rwd_status status =
         measure_rule(making, entry, &call, &effect, &granted, &reward, verdict, &error);
     if (status == RWD_OK && granted) {

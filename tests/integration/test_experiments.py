@@ -118,6 +118,39 @@ def test_an_exposure_is_journaled_once(ab):
     assert f"the player is in the arm {arm_of(points)}" in said, said
 
 
+def test_the_money_names_schema_and_arm(make_daemon):
+    """From the decision into task, ledger and journal; a reward that no experiment had a say in has none."""
+    pays = rulebook.rule("pays", score=None, guards=rulebook.guards(kyc=0), grant=(
+        f'local arm = player.arm() if arm then return {rulebook.freespins(5)} end'),
+                         extra='experiment = "ab",')
+    plain = rulebook.rule("plain", on=("login",), grant=f"return {rulebook.freespins(1)}",
+                          guards=rulebook.guards(kyc=0))
+    daemon = make_daemon(rules={("experiments/ab", "1.0.0"): experiment(),
+                                ("pays", "1.0.0"): pays, ("plain", "1.0.0"): plain})
+    one = bet("u1", 1, ts=noon())
+    daemon.accept(one, event("login", "u1", {}, ts=noon(seconds=1)))
+    daemon.wait_for(lambda: len(daemon.ledger(user_id="u1")) == 2)
+    by_rule = {row["rule_id"]: row for row in daemon.ledger(user_id="u1")}
+    tasks = {task["origin"]["rule_id"]: task for task in daemon.tasks(user_id="u1")}
+    schema = f'bet/{one["version"]}'
+    arm = growthbook_arm("ab", "u1")
+    for row in (by_rule["pays"], tasks["pays"]["origin"]):
+        assert (row["schema_id"], row["experiment"], row["arm"]) == (schema, "ab", arm)
+        assert row["version"] == "1.0.0" and len(row["content_hash"]) == 64
+    for row in (by_rule["plain"], tasks["plain"]["origin"]):
+        assert row["schema_id"].startswith("login/") and row["experiment"] is row["arm"] is None
+    told = daemon.decision(one["event_id"])
+    assert told["schema_id"] == schema and told["reward_tasks"][0]["arm"] == arm
+    lines = [json.loads(line) for line in
+             daemon.ctl("journal", "cat", "--user", "u1").stdout.splitlines()]
+    task, = lines[0]["reward_tasks"]
+    assert (task["schema_id"], task["experiment"], task["arm"]) == (schema, "ab", arm)
+    assert arm in daemon.ctl("tasks", "--user", "u1").stdout
+    daemon.kill9()
+    daemon.start()
+    assert {row["rule_id"]: row for row in daemon.ledger(user_id="u1")} == by_rule
+
+
 def test_a_rule_of_an_unknown_experiment_does_not_load(make_daemon):
     daemon = make_daemon(rules={("scored", "1.0.0"): by_arm_rule()})
     answer = daemon.get("/v1/rules").body.decode()
