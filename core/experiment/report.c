@@ -10,7 +10,6 @@
 /* Where the sequential interval is narrowest: GrowthBook's default, and a common size. */
 enum { TUNED_USER_COUNT = 5000 };
 static const double confidence = 0.95;
-static const double srm_p_min = 0.001;
 
 static const char *const kind_names[] = {"conversion", "mean", "ratio"};
 static const struct rwd_metric house_metrics[RWD_TALLY_HOUSE_COUNT] = {
@@ -167,14 +166,15 @@ static void put_split(const struct rwd_tally_experiment *experiment,
 
 static double stratum_p_min(const struct rwd_tally_experiment *experiment)
 {
-    return srm_p_min / (double)(experiment->stratum_count > 0 ? experiment->stratum_count : 1);
+    return RWD_STAT_SRM_P_MIN /
+           (double)(experiment->stratum_count > 0 ? experiment->stratum_count : 1);
 }
 
 /* The stratum whose split is wrong; NULL: none is. whole first. */
 static const struct rwd_tally_stratum *broken_split(const struct rwd_tally_experiment *experiment)
 {
     struct rwd_srm srm = srm_of(experiment, &experiment->whole);
-    if (srm.valid && srm.p < srm_p_min) {
+    if (srm.valid && srm.p < RWD_STAT_SRM_P_MIN) {
         return &experiment->whole;
     }
     for (size_t i = 0; i < experiment->stratum_count; i++) {
@@ -349,7 +349,7 @@ void rwd_report_put(const struct rwd_tally_experiment *experiment, struct rwd_bu
     put_head(experiment, out);
     rwd_buffer_put_format(out, ",\"confidence\":%g,\"complete\":%s,\"srm\":{", confidence,
         experiment->users.cut || experiment->strata_cut ? "false" : "true");
-    put_split(experiment, &experiment->whole, srm_p_min, out);
+    put_split(experiment, &experiment->whole, RWD_STAT_SRM_P_MIN, out);
     rwd_buffer_put_string(out, "},\"strata\":[");
     for (size_t i = 0; i < experiment->stratum_count; i++) {
         rwd_buffer_put_string(out, i > 0 ? ",{\"stratum\":" : "{\"stratum\":");
