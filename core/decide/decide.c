@@ -418,6 +418,15 @@ void rwd_decide_undo(const struct rwd_decide_facts *facts, const struct rwd_deci
     }
 }
 
+static void begin_arms(struct making *making)
+{
+    making->arms = (struct rwd_arms){.rulebook = rwd_ruleset_rulebook(making->facts->ruleset),
+        .event = making->event,
+        .player = making->player,
+        .profile = making->profile,
+        .arena = making->arena};
+}
+
 static enum rwd_status decide_rules(struct making *making)
 {
     size_t count = 0;
@@ -425,11 +434,7 @@ static enum rwd_status decide_rules(struct making *making)
     const struct rwd_rulebook_entry *entries =
         rwd_rulebook_for(rulebook, making->event->name, &count);
     making->decision->rulebook_no = rwd_rulebook_no(rulebook);
-    making->arms = (struct rwd_arms){.rulebook = rulebook,
-        .event = making->event,
-        .player = making->player,
-        .profile = making->profile,
-        .arena = making->arena};
+    begin_arms(making);
     if (count == 0) {
         return RWD_OK;
     }
@@ -473,6 +478,7 @@ enum rwd_status rwd_decide_shadow(const struct rwd_decide_facts *facts,
         .arena = arena,
         .seed = seed_of(event),
         .decision = decision};
+    begin_arms(&making); /* it is told the arm; nobody is exposed by a shadow */
     return decide_rule(&making, shadow, verdict);
 }
 

@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "base/memory.h"
+#include "domain/experiment.h"
 
 #define EXPERIMENT(more)                                                                           \
     "return experiment { key = 'ab', version = '1.0.0', strata = { 'payer', 'geo' }, " more        \
@@ -85,6 +86,35 @@ static void who_may_not_take_part_is_in_no_arm(void **state)
     }
 }
 
+/* It used to ask a rulebook that nobody had given it, and fell. */
+static void a_shadow_is_told_the_arm_and_exposes_nobody(void **state)
+{
+    (void)state;
+    struct world w;
+    size_t count = 0;
+    struct rwd_decision decision;
+    struct rwd_player_rule own = {0};
+    enum rwd_rule_verdict verdict = RWD_RULE_ERROR;
+    world_open(&w);
+    world_of(&w, EXPERIMENT(""), RULE("r", TELLS));
+    const struct rwd_rulebook_entry *entries =
+        rwd_rulebook_for(w.rulebook, RWD_TEXT("bet"), &count);
+    assert_int_equal(count, 1);
+    own.rule_no = entries[0].rule->rule_no;
+    world_event(&w, "e1", "bet", noon_ms, "", "{}");
+    const struct rwd_decide_facts facts = world_facts(&w, noon_ms);
+    assert_int_equal(rwd_decide_shadow(&facts, &entries[0], &w.event, w.player, &w.player->profile,
+                         &own, &w.arena, &decision, &verdict),
+        RWD_OK);
+    assert_int_equal(verdict, RWD_RULE_FIRED);
+    assert_int_equal(decision.exposure_count, 0);
+    uint64_t shown = decision.effects[0].points;
+    assert_int_equal(bet(&w, "e1", noon_ms, ""), shown);
+    assert_true(rwd_text_equal(decision.effects[0].arm, w.decision.effects[0].arm));
+    assert_int_equal(w.decision.exposure_count, 1);
+    world_close(&w);
+}
+
 static void a_rule_that_fails_was_told_nothing(void **state)
 {
     (void)state;
@@ -156,6 +186,7 @@ int main(void)
         cmocka_unit_test(the_first_question_exposes_and_the_next_do_not),
         cmocka_unit_test(another_version_keeps_the_arm),
         cmocka_unit_test(who_may_not_take_part_is_in_no_arm),
+        cmocka_unit_test(a_shadow_is_told_the_arm_and_exposes_nobody),
         cmocka_unit_test(a_rule_that_fails_was_told_nothing),
         cmocka_unit_test(two_rules_of_one_event_expose_once),
         cmocka_unit_test(an_experiment_that_is_not_in_force_is_nobodys),
