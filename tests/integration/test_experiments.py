@@ -64,10 +64,13 @@ def fnv1a(text):
     return value
 
 
+def place_of(seed, user):
+    return fnv1a(str(fnv1a(seed + user))) % 10000 / 10000
+
+
 def growthbook_arm(key, user):
     """What a client's SDK would say, by its specification."""
-    n = fnv1a(str(fnv1a(key + user))) % 10000 / 10000
-    return "control" if n < 0.5 else "treatment"
+    return "control" if place_of(key, user) < 0.5 else "treatment"
 
 
 def test_an_sdk_would_say_the_same(ab):
@@ -260,6 +263,60 @@ def test_results_are_what_the_events_say(ab):
     assert "treatment is higher than control in bet" in text and "as planned" in text
     assert json.loads(ab.ctl("experiments", "results", "ab", "--json").stdout)["users"] == 400
     assert "ab" in ab.ctl("experiments", "list").stdout
+
+
+def test_the_held_out_are_compared_with_those_who_take_part(make_daemon):
+    """Recorded once, when the rule asks; counted apart from then on; the split knows how many they are to be."""
+    stats = pytest.importorskip("scipy.stats", reason="python3-scipy is not installed")
+    daemon = make_daemon(rules=rules(more='holdout = 20, strata = { "geo" },'))
+    names = users(600)
+    kept_out = {name for name in names if place_of("holdout:ab", name) < 0.2}
+    given = play(daemon, names)
+    assert {name for name, points in given.items() if points == 5} == kept_out
+    spent = {name: 1 + i % 9 + (0 if name in kept_out else 4) for i, name in enumerate(names)}
+    daemon.accept(*[bet(name, spent[name], ts=noon(seconds=1)) for name in names])
+    daemon.restart()
+    assert play(daemon, names) == given
+    one = min(kept_out)
+    decisions = daemon.listing(f"/v1/players/{one}/decisions")
+    assert [[told["arm"] for told in each["exposures"]] for each in decisions] == [
+        [], [], ["holdout"]]
+    assert daemon.player(one)["arms"] == {"ab": "holdout"}
+    assert "held out of every arm" in daemon.ctl("explain", decisions[-1]["event_id"]).stdout
+
+    said = results(daemon)
+    groups = {"holdout": [name for name in names if name in kept_out]}
+    for arm in ("control", "treatment"):
+        groups[arm] = [name for name in names
+                       if name not in kept_out and growthbook_arm("ab", name) == arm]
+    counts = {arm: len(members) for arm, members in groups.items()}
+    assert said["held_out"] == len(kept_out) and said["users"] == 600 - len(kept_out)
+    for split in (said["srm"], *said["strata"]):
+        assert split["users"] == counts and split["ok"]
+        assert split["expected"] == {"control": 240, "treatment": 240, "holdout": 120}
+        wanted = stats.chisquare([counts[arm] for arm in split["users"]],
+                                 list(split["expected"].values()))
+        assert split["p"] == pytest.approx(wanted.pvalue, rel=1e-6)
+    program = said["metrics"][0]["program"]
+    inside = [spent[name] + 2 for name in names if name not in kept_out]
+    outside = [spent[name] + 2 for name in names if name in kept_out]
+    assert [(row["arm"], row["users"]) for row in program["arms"]] == [
+        ("holdout", len(outside)), ("all arms", len(inside))]
+    assert [row["value"] for row in program["arms"]] == pytest.approx(
+        [sum(outside) / len(outside), sum(inside) / len(inside)])
+    found = program["comparison"]["difference"]
+    assert found["p"] == pytest.approx(
+        stats.ttest_ind(inside, outside, equal_var=False).pvalue, rel=1e-6)
+    assert f"higher in bet than the {len(kept_out)} held-out users" in said["verdict"]["text"]
+    text = daemon.ctl("experiments", "results", "ab").stdout
+    assert "all arms" in text and "holdout" in text
+
+
+def test_an_experiment_without_a_holdout_says_nothing_of_one(ab):
+    play(ab, users(20))
+    said = results(ab)
+    assert said["held_out"] == 0 and said["metrics"][0]["program"] is None
+    assert "held" not in said["verdict"]["text"]
 
 
 def without_position(said):
