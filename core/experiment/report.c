@@ -16,7 +16,7 @@ static const char program_name[] = "all arms";
 static const char *const kind_names[] = {"conversion", "mean", "ratio"};
 static const struct rwd_metric house_metrics[RWD_TALLY_HOUSE_COUNT] = {
     [RWD_TALLY_COMPLAINTS] = {.name = "complaints", .kind = RWD_METRIC_MEAN},
-    [RWD_TALLY_FRAUD] = {.name = "fraud_flags", .kind = RWD_METRIC_MEAN},
+    [RWD_TALLY_FRAUD] = {.name = "fraud_flags", .kind = RWD_METRIC_CONVERSION},
     [RWD_TALLY_RG] = {.name = "rg_triggers", .kind = RWD_METRIC_MEAN},
 };
 

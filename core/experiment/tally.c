@@ -407,7 +407,7 @@ static void sum_house(const struct rwd_event *event, struct rwd_tally_sum *sums)
         sums[RWD_TALLY_COMPLAINTS].y += 1;
     }
     if (flags != NULL && flags->type == RWD_JSON_ARRAY && flags->size > 0) {
-        sums[RWD_TALLY_FRAUD].y += 1;
+        sums[RWD_TALLY_FRAUD].y = 1;
     }
     if (rwd_text_is(event->name, "rg_event") && type != NULL && type->type == RWD_JSON_STRING &&
         !rwd_text_is(rwd_json_text(type), "lifted")) {

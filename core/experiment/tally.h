@@ -30,8 +30,8 @@ enum {
         2000000, /* of one experiment; the rest is not counted, and said so */
     RWD_TALLY_BEFORE_DAYS = 14,
     /* The house's own guardrails, behind the primary and the declared ones. */
-    RWD_TALLY_COMPLAINTS = 0, /* feedback with a rating of 1 or 2 */
-    RWD_TALLY_FRAUD,          /* events with a risk flag on the user */
+    RWD_TALLY_COMPLAINTS = 0, /* feedback with a rating of 2 or less */
+    RWD_TALLY_FRAUD,          /* users with a risk flag: who plays more is not flagged more */
     RWD_TALLY_RG,             /* self-exclusions, cool-offs, deposit limits reached */
     RWD_TALLY_HOUSE_COUNT,
     RWD_TALLY_METRIC_COUNT_MAX = 1 + RWD_EXPERIMENT_GUARDRAIL_COUNT_MAX + RWD_TALLY_HOUSE_COUNT,

@@ -319,6 +319,130 @@ def test_an_experiment_without_a_holdout_says_nothing_of_one(ab):
     assert "held" not in said["verdict"]["text"]
 
 
+EVERY_METRIC = """metrics = {
+    primary = { name = "stake", event = "bet", sum = "payload.bet" },
+    guardrails = { { name = "return", event = "bet", sum = "payload.win", per = "payload.bet" },
+                   { name = "deposits", event = "deposit" } } }"""
+
+
+def test_every_metric_is_what_scipy_says(make_daemon):
+    """Mean with CUPED, ratio, conversion, the house's own, strata: from events to the API, to 1e-6."""
+    numpy = pytest.importorskip("numpy", reason="python3-numpy is not installed")
+    stats = pytest.importorskip("scipy.stats", reason="python3-scipy is not installed")
+    proportion = pytest.importorskip("statsmodels.stats.proportion",
+                                     reason="python3-statsmodels is not installed")
+    weightstats = pytest.importorskip("statsmodels.stats.weightstats",
+                                      reason="python3-statsmodels is not installed")
+    daemon = make_daemon(rules=rulebook.POINTS)
+    generator = numpy.random.default_rng(7)
+    names = users(500)
+    before = {name: float(round(generator.exponential(5), 2)) for name in names[:400]}
+    daemon.accept(*[bet(name, stake, ts=noon(days_ago=4)) for name, stake in before.items()])
+    daemon.write_rule("experiments/ab", "1.0.0", experiment(metrics=EVERY_METRIC, more=(
+        f'active = {{ from = "{noon(days_ago=2)}" }}, strata = {{ "payer", "geo" }},')))
+    daemon.write_rule("scored", "1.0.0", by_arm_rule())
+    daemon.hup()
+    daemon.wait_for(lambda: daemon.get("/v1/rules/scored").status == 200)
+    stakes, wins, strata, batch = {}, {}, {}, []
+    for i, name in enumerate(names):
+        geo = "TR" if i % 3 else "BR"
+        strata[name] = f'payer={"yes" if i % 5 == 0 else "no"},geo={geo}'
+        for turn in range(1 + i % 4):
+            stake = round(0.5 * before.get(name, 0) + float(generator.exponential(3)), 2)
+            win = round(stake * float(generator.uniform(0, 2)), 2)
+            stakes[name] = stakes.get(name, 0) + stake
+            wins[name] = wins.get(name, 0) + win
+            one = bet(name, stake, win, ts=noon(seconds=turn), geo=geo)
+            one["user"]["payer_flag"] = i % 5 == 0
+            batch.append(one)
+    depositors = [name for name in names if generator.uniform() < 0.2]
+    batch += [event("deposit", name, {"amount": "5.00", "currency": "EUR"}, ts=noon(seconds=9))
+              for name in depositors]
+    angry = [name for name in names if generator.uniform() < 0.05]
+    batch += [event("feedback", name, {"rating": 1}, ts=noon(seconds=9)) for name in angry]
+    daemon.accept(*batch)
+    said = results(daemon)
+    metrics = {metric["name"]: metric for metric in said["metrics"]}
+    arms = [[name for name in names if growthbook_arm("ab", name) == arm]
+            for arm in ("control", "treatment")]
+
+    def same(found, wanted):
+        assert found == pytest.approx(wanted, rel=1e-6)
+
+    def by_normal(estimate, difference, variance):
+        error = variance ** 0.5
+        same([estimate[key] for key in ("value", "standard_error", "low", "high", "p")],
+             [difference, error, *stats.norm.interval(0.95, difference, error),
+              2 * stats.norm.sf(abs(difference) / error)])
+
+    def by_welch(found, a, b):
+        means = weightstats.CompareMeans(weightstats.DescrStatsW(b), weightstats.DescrStatsW(a))
+        same([found[key] for key in ("value", "low", "high", "p")],
+             [b.mean() - a.mean(), *means.tconfint_diff(usevar="unequal"),
+              stats.ttest_ind(b, a, equal_var=False).pvalue])
+
+    y = [numpy.array([stakes[name] for name in arm]) for arm in arms]
+    x = [numpy.array([before.get(name, 0) for name in arm]) for arm in arms]
+    found = estimate(metrics["stake"])
+    by_welch(found["difference"], *y)
+    a, b = y
+    by_normal(found["lift"], b.mean() / a.mean() - 1,
+              stats.sem(b) ** 2 / a.mean() ** 2
+              + b.mean() ** 2 / a.mean() ** 4 * stats.sem(a) ** 2)
+    both_y, both_x = numpy.concatenate(y), numpy.concatenate(x)
+    covariance = numpy.cov(both_y, both_x)
+    theta = covariance[0, 1] / covariance[1, 1]
+    by_welch(found["cuped"], *[arm - theta * (pre - both_x.mean()) for arm, pre in zip(y, x)])
+    same(found["variance_reduction"], stats.pearsonr(both_y, both_x)[0] ** 2)
+
+    ratios, variances = [], []
+    for arm in arms:
+        won = numpy.array([[wins[name], stakes[name]] for name in arm])
+        mean = won.mean(axis=0)
+        gradient = numpy.array([1 / mean[1], -mean[0] / mean[1] ** 2])
+        ratios.append(mean[0] / mean[1])
+        variances.append(gradient @ (numpy.cov(won.T) / len(won)) @ gradient)
+    same([row["value"] for row in metrics["return"]["arms"]], ratios)
+    by_normal(estimate(metrics["return"])["difference"], ratios[1] - ratios[0], sum(variances))
+
+    hits = [len(set(arm) & set(depositors)) for arm in arms]
+    counts = [len(arm) for arm in arms]
+    found = estimate(metrics["deposits"])["difference"]
+    same([found["low"], found["high"]], proportion.confint_proportions_2indep(
+        hits[1], counts[1], hits[0], counts[0], method="newcomb", compare="diff"))
+    same(found["p"], proportion.proportions_ztest(hits, counts)[1])
+    same([row["conversion"] for row in metrics["deposits"]["arms"]],
+         [hit / count for hit, count in zip(hits, counts)])
+
+    same([row["per_1000_users"] for row in metrics["complaints"]["arms"]],
+         [1000 * len(set(arm) & set(angry)) / len(arm) for arm in arms])
+    assert {split["stratum"] for split in said["strata"]} == set(strata.values())
+    for split in said["strata"]:
+        members = [sum(strata[name] == split["stratum"] for name in arm) for arm in arms]
+        assert list(split["users"].values()) == members
+        same(split["p"], stats.chisquare(members).pvalue)
+
+
+def test_a_restarted_follower_goes_on_where_it_was(ab):
+    """It says where it begins, and counts nothing again: neither a restart nor kill -9 is a recount."""
+    play(ab, users(100), 2.0)
+    stood = results(ab)["journal_position"]
+    ab.stop()
+    before = len(ab.log())
+    ab.start()
+    assert results(ab)["users"] == 100
+    log = ab.log()[before:]
+    assert f"position={stood} " in log and "goes on where its file ends" in log
+    assert "counted" not in log
+    play(ab, users(100), 2.0)
+    ab.kill9()
+    before = len(ab.log())
+    ab.start()
+    assert results(ab)["metrics"][0]["arms"][0]["value"] == pytest.approx(4.0)
+    log = ab.log()[before:]
+    assert "goes on where its file ends" in log and "counted" not in log
+
+
 def without_position(said):
     return {key: value for key, value in said.items() if key != "journal_position"}
 

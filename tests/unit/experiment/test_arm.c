@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "domain/rollout.h"
 #include "experiment/arm.h"
 #include "experiment/assign.h"
 #include "experiment/statistics.h"
@@ -154,6 +155,28 @@ static void a_group_excludes_and_shares_its_holdout(void **state)
     }
 }
 
+/* Whoever has a canary of a rule is no likelier to be in one arm than in the other, nor to be held
+ * out: the salts differ, even where rule and experiment share a name. */
+static void the_rollout_draws_apart(void **state)
+{
+    (void)state;
+    const double planned[] = {0.45, 0.45, 0.1};
+    struct rwd_experiment experiment = experiment_of("points_winmult");
+    experiment.holdout = 0.1;
+    uint64_t counts[2][3] = {{0}};
+    for (unsigned user = 0; user < USER_COUNT; user++) {
+        char id[32];
+        int size = snprintf(id, sizeof id, "player-%u", user);
+        struct rwd_text text = {.data = id, .size = (size_t)size};
+        uint32_t place = rwd_rollout_place(RWD_TEXT("points_winmult"), RWD_TEXT("2.0.0"), text);
+        int arm = rwd_experiment_arm(&experiment, text, "");
+        counts[place < RWD_ROLLOUT_PLACE_COUNT / 4][arm == RWD_EXPERIMENT_HELD_OUT ? 2 : arm]++;
+    }
+    for (int in = 0; in < 2; in++) {
+        assert_true(rwd_stat_srm(counts[in], planned, 3).p > 0.001);
+    }
+}
+
 /* Three arms over made-up strata: no stratum is split otherwise than the whole. */
 static void strata_are_balanced(void **state)
 {
@@ -184,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_holdout_is_drawn_from_those_covered),
         cmocka_unit_test(who_was_held_out_stays_while_there_is_a_holdout),
         cmocka_unit_test(a_group_excludes_and_shares_its_holdout),
+        cmocka_unit_test(the_rollout_draws_apart),
         cmocka_unit_test(strata_are_balanced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,13 +67,15 @@ static void send_under(struct house *house, uint32_t version_no, uint64_t user, 
     struct rwd_json json;
     struct rwd_json_fault fault;
     size_t consumed = 0;
-    int size = snprintf(raw, sizeof raw, "{\"payload\":%s}", payload);
+    int size = snprintf(raw, sizeof raw, "{\"user\":{\"risk_flags\":[%s]},\"payload\":%s}",
+        strstr(payload, "flagged") != NULL ? "\"vp_nightly\"" : "", payload);
     struct rwd_text text = {
         .data = rwd_arena_copy(&house->arena, raw, (size_t)size), .size = (size_t)size};
     assert_int_equal(rwd_json_scan(text, &limits, &house->arena, &json, &consumed, &fault), RWD_OK);
     const struct rwd_event event = {.raw = text,
         .json = json,
         .name = rwd_text_of(name),
+        .user = rwd_json_member(&json, &json.nodes[0], RWD_TEXT("user")),
         .payload = rwd_json_member(&json, &json.nodes[0], RWD_TEXT("payload")),
         .time_ms = time_ms};
     struct rwd_exposure exposure = {.experiment_no = EXPERIMENT_NO,
@@ -168,6 +170,10 @@ static void the_house_watches_its_own(void **state)
     assert_true(arms.arms[0].moments.mean_y == 1);
     rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_FRAUD, &arms);
     assert_true(arms.arms[0].moments.mean_y == 0);
+    send(&house, 1, begin_ms + 5, "bet", "{\"flagged\":1}", NULL, "");
+    send(&house, 1, begin_ms + 6, "bet", "{\"flagged\":1}", NULL, "");
+    rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_FRAUD, &arms);
+    assert_true(arms.arms[0].moments.mean_y == 1); /* users, not events */
     close_house(&house);
 }
 
