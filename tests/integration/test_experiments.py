@@ -202,6 +202,27 @@ def test_a_loaded_experiment_is_immutable(ab):
     assert set(play(ab, users(50)).values()) == {1, 2}
 
 
+def test_a_shadow_sees_the_arms_and_exposes_nobody(make_daemon):
+    """The first question of a shadow for an arm used to end the daemon."""
+    daemon = make_daemon(rules={("experiments/ab", "1.0.0"): experiment(),
+                                ("scored", "1.0.0"): rulebook.rule("scored", score="7")})
+    answer = daemon.request("POST", "/v1/rules", by_arm_rule(version="2.0.0").encode(),
+                            {"Content-Type": "text/x-lua"})
+    assert answer.status == 201, answer
+    daemon.post("/v1/rules/scored/versions/2.0.0/shadow")
+    names = users(40)
+
+    def shadow():
+        assert set(play(daemon, names).values()) == {7}
+        return next(version["shadow"] for version in daemon.get("/v1/rules/scored").json["versions"]
+                    if version["version"] == "2.0.0") or {}
+    daemon.wait_for(lambda: shadow().get("players") == 40)
+    found = shadow()
+    assert found["points_got"] < 7 * found["points_would"], found
+    assert results(daemon)["verdict"]["code"] == "no_users"
+    assert daemon.player(names[0])["arms"] == {}
+
+
 def test_groups_exclude_and_overlap_is_refused(make_daemon):
     half = 'group = { name = "season", from = %d, to = %d },'
     daemon = make_daemon(rules={
