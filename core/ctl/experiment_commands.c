@@ -109,6 +109,19 @@ static void put_interval(struct rwd_ctl_table *table, const struct cJSON *estima
     put_cell(table, text);
 }
 
+/* The house's guardrails are rare things: a thousand users say more than one. */
+static void put_value(struct rwd_ctl_table *table, const struct cJSON *arm)
+{
+    char text[64];
+    double per_1000 = number_of(arm, "per_1000_users");
+    if (isfinite(per_1000)) {
+        (void)snprintf(text, sizeof text, "%.2f per 1k", per_1000);
+        put_cell(table, text);
+    } else {
+        put_number(table, "value", number_of(arm, "value"));
+    }
+}
+
 static void print_arm(struct rwd_ctl_table *table, const struct cJSON *metric,
     const struct cJSON *arm, const struct cJSON *comparison)
 {
@@ -116,7 +129,7 @@ static void print_arm(struct rwd_ctl_table *table, const struct cJSON *metric,
     put_cell(table, rwd_ctl_string(arm, "arm"));
     put_number(table, "count", number_of(arm, "users"));
     put_number(table, "percent", 100 * number_of(arm, "conversion"));
-    put_number(table, "value", number_of(arm, "value"));
+    put_value(table, arm);
     put_lift(table, rwd_ctl_member(comparison, "lift"));
     put_interval(table, rwd_ctl_member(comparison, "sequential"));
     put_interval(table, rwd_ctl_member(comparison, "cuped"));

@@ -282,6 +282,7 @@ def test_results_are_what_the_events_say(ab):
     assert complaints["arms"][0]["per_1000_users"] == pytest.approx(7000 / counts[0])
     text = ab.ctl("experiments", "results", "ab").stdout
     assert "treatment is higher than control in bet" in text and "as planned" in text
+    assert f"{7000 / counts[0]:.2f} per 1k" in text
     assert json.loads(ab.ctl("experiments", "results", "ab", "--json").stdout)["users"] == 400
     assert "ab" in ab.ctl("experiments", "list").stdout
 
