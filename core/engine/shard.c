@@ -732,26 +732,21 @@ static void handle_waiting(struct rwd_shard *shard)
     }
 }
 
-static void run(struct rwd_shard *shard)
+bool rwd_shard_turn(struct rwd_shard *shard, int *wait_ms)
 {
-    int timeout_ms = 0;
-    for (;;) {
-        enqueue(shard, rwd_mailbox_wait(shard->mailbox, timeout_ms));
-        handle_waiting(shard);
-        timeout_ms = tend_checkpoint(shard);
-        publish_rules(shard);
-        atomic_store_explicit(
-            &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
-        atomic_store_explicit(&shard->metrics.dirty_players,
-            rwd_players_dirty_count(shard->players), memory_order_relaxed);
-        atomic_store_explicit(&shard->metrics.players_loaded,
-            rwd_players_loaded_count(shard->players), memory_order_relaxed);
-        if (shard->stopping && shard->waiting == NULL && shard->spare != NULL &&
-            shard->unsettled_count == 0 && rwd_players_dirty_count(shard->players) == 0 &&
-            shard->filling->size == 0) {
-            return;
-        }
-    }
+    enqueue(shard, rwd_mailbox_wait(shard->mailbox, *wait_ms));
+    handle_waiting(shard);
+    *wait_ms = tend_checkpoint(shard);
+    publish_rules(shard);
+    atomic_store_explicit(
+        &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
+    atomic_store_explicit(&shard->metrics.dirty_players, rwd_players_dirty_count(shard->players),
+        memory_order_relaxed);
+    atomic_store_explicit(&shard->metrics.players_loaded, rwd_players_loaded_count(shard->players),
+        memory_order_relaxed);
+    return !shard->stopping || shard->waiting != NULL || shard->spare == NULL ||
+           shard->unsettled_count > 0 || rwd_players_dirty_count(shard->players) > 0 ||
+           shard->filling->size > 0;
 }
 
 void rwd_shard_run(void *context)
@@ -761,7 +756,8 @@ void rwd_shard_run(void *context)
     if (in_flight != NULL) {
         rwd_in_flight_guard(in_flight, shard->options.index);
     }
-    run(shard);
+    for (int wait_ms = 0; rwd_shard_turn(shard, &wait_ms);) {
+    }
     if (in_flight != NULL) {
         rwd_in_flight_unguard(in_flight, shard->options.index);
     }
