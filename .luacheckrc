@@ -10,7 +10,7 @@ local sandbox = {
   "math", "string", "table",
   "points", "cash", "bonus_cash", "freespins", "coupon", "loot", "badge", "notify",
   "money", "percent_of",
-  "rule", "experiment", "by_arm", "tests", "count", "sum", "min", "max", "last",
+  "rule", "experiment", "formula", "by_arm", "tests", "count", "sum", "min", "max", "last",
 }
 
 files["scripts"] = { read_globals = sandbox }

@@ -1,6 +1,7 @@
 #include "backtest/book.h"
 
 #include "base/memory.h"
+#include "engine/formula_folder.h"
 #include "engine/rule_folder.h"
 
 #include <stdio.h>
@@ -37,12 +38,14 @@ static enum rwd_status unknown(const char *rules_dir, const char *rule_id, const
 }
 
 static enum rwd_status load_rule(const struct rwd_rule_file *file,
-    const struct rwd_sandbox_limits *limits, struct rwd_rule **rule, struct rwd_error *error)
+    const struct rwd_formula_shelf *shelf, const struct rwd_sandbox_limits *limits,
+    struct rwd_rule **rule, struct rwd_error *error)
 {
     struct rwd_buffer source = {0};
     enum rwd_status status = rwd_rule_file_read(file->path, RULE_FILE_SIZE_MAX, &source, error);
     if (status == RWD_OK) {
-        status = rwd_rule_load(rwd_buffer_text(&source), file->path, limits, rule, error);
+        status =
+            rwd_rule_load_with(rwd_buffer_text(&source), file->path, shelf, limits, rule, error);
     }
     rwd_buffer_finish(&source);
     if (status == RWD_OK &&
@@ -56,10 +59,13 @@ static enum rwd_status load_rule(const struct rwd_rule_file *file,
 }
 
 /* Which of the sorted files are in the book: of each rule the last, of the wanted one the wanted.
- */
+ * Formulas are in the rules that take them. */
 static bool is_chosen(const struct rwd_rule_file *files, size_t count, size_t i,
     const char *rule_id, const char *version, bool alone)
 {
+    if (rwd_rule_kind_of(rwd_text_of(files[i].rule_id)) == RWD_KIND_FORMULA) {
+        return false;
+    }
     if (strcmp(files[i].rule_id, rule_id) == 0) {
         return strcmp(files[i].version, version) == 0;
     }
@@ -73,10 +79,17 @@ enum rwd_status rwd_backtest_book_load(const char *rules_dir, const char *rule_i
     struct rwd_rule_file *files = NULL;
     size_t file_count = 0;
     *book = (struct rwd_backtest_book){0};
+    if (rwd_rule_kind_of(rwd_text_of(rule_id)) != RWD_KIND_RULE) {
+        return rwd_fail(error, RWD_INVALID,
+            "%s is no rule: what it gives is seen in a rule that names it", rule_id);
+    }
     enum rwd_status status = rwd_rule_folder_list(rules_dir, &files, &file_count, error);
     if (status != RWD_OK) {
         return status;
     }
+    struct rwd_formula_folder folder;
+    rwd_formula_folder_init(&folder, rules_dir, NULL);
+    const struct rwd_formula_shelf shelf = rwd_formula_folder_shelf(&folder);
     struct rwd_shared_rule **shared = rwd_new((file_count + 1) * sizeof(struct rwd_shared_rule *));
     size_t count = 0;
     uint32_t rule_no = 0;
@@ -87,7 +100,7 @@ enum rwd_status rwd_backtest_book_load(const char *rules_dir, const char *rule_i
             continue;
         }
         struct rwd_rule *rule = NULL;
-        status = load_rule(&files[i], limits, &rule, error);
+        status = load_rule(&files[i], &shelf, limits, &rule, error);
         if (status == RWD_OK && rule != NULL) {
             rule->rule_no = rule_no;
             rule->version_no = (uint32_t)i + 1;
@@ -106,6 +119,7 @@ enum rwd_status rwd_backtest_book_load(const char *rules_dir, const char *rule_i
         rwd_shared_rule_release(shared[i]);
     }
     rwd_free(shared);
+    rwd_formula_folder_finish(&folder);
     rwd_rule_files_free(files, file_count);
     return status;
 }

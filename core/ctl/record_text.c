@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "ctl/api.h"
-#include "domain/experiment.h"
+#include "domain/rule_kind.h"
 #include "engine/directory.h"
 #include "engine/records.h"
 #include "engine/task_text.h"
@@ -215,7 +215,7 @@ static void put_exposures(
         rwd_buffer_put_string(out, i > 0 ? ",{" : "{");
         rwd_buffer_put_format(out, "\"version_no\":%u", exposure->version_no);
         if (entry != NULL) {
-            put_text(out, "experiment", rwd_experiment_key_of(entry->rule_id));
+            put_text(out, "experiment", rwd_rule_bare_id(entry->rule_id));
             put_string(out, "version", entry->version);
         }
         put_text(out, "arm", exposure->arm);

@@ -6,6 +6,7 @@
 #include "ctl/table.h"
 #include "decide/aggregate.h"
 #include "decide/rule_test.h"
+#include "engine/formula_folder.h"
 #include "engine/rule_folder.h"
 #include "runtime/thread.h"
 
@@ -45,6 +46,7 @@ struct sample {
 
 struct bench {
     const char *path;
+    const char *rules_dir;
     struct rwd_sandbox_limits limits;
     size_t call_count;
     struct rwd_rule *rule;
@@ -255,8 +257,12 @@ static void run(void *context)
     struct rwd_buffer source = {0};
     enum rwd_status status = rwd_rule_file_read(bench->path, FILE_SIZE_MAX, &source, &bench->error);
     if (status == RWD_OK) {
-        status = rwd_rule_load(
-            rwd_buffer_text(&source), bench->path, &bench->limits, &bench->rule, &bench->error);
+        status = rwd_rule_load_beside(rwd_buffer_text(&source), bench->path, bench->rules_dir,
+            &bench->limits, &bench->rule, &bench->error);
+    }
+    if (status == RWD_OK && rwd_rule_kind_of(rwd_text_of(bench->rule->id)) != RWD_KIND_RULE) {
+        status = rwd_fail(&bench->error, RWD_INVALID,
+            "%s is no rule: what it costs is measured in the rules that name it", bench->path);
     }
     if (status == RWD_OK) {
         status = rwd_sandbox_create(bench->rule, &bench->limits, &bench->sandbox, &bench->error);
@@ -306,10 +312,11 @@ int rwd_ctl_rules_bench(struct rwd_ctl *ctl, int argc, char **argv)
             RWD_CTL_USAGE, "--calls %s: from 1 to %d", options[0].value, CALL_COUNT_MAX);
     }
     struct rwd_buffer path = {0};
-    rwd_ctl_rule_path(
-        options[1].value != NULL ? options[1].value : ctl->config->rules_dir, line.words[0], &path);
     const struct rwd_config *config = ctl->config;
+    const char *rules_dir = options[1].value != NULL ? options[1].value : config->rules_dir;
+    rwd_ctl_rule_path(rules_dir, line.words[0], &path);
     struct bench bench = {.path = rwd_buffer_c_string(&path),
+        .rules_dir = rules_dir,
         .call_count = (size_t)calls,
         .profile = {.kyc_level = KYC_LEVEL, .geo = "TR", .platform = "web"},
         .limits = {.instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,

@@ -39,6 +39,20 @@ static void put_value(struct rwd_ctl_table *table, const struct cJSON *object, c
     rwd_buffer_finish(&cell);
 }
 
+/* "formulas/half@1.0.0, experiments/ab" */
+static void put_list(struct rwd_ctl_table *table, const struct cJSON *list)
+{
+    struct rwd_buffer cell = {0};
+    const struct cJSON *item = NULL;
+    cJSON_ArrayForEach(item, list)
+    {
+        rwd_buffer_put_string(&cell, cell.size > 0 ? ", " : "");
+        rwd_ctl_value_put(&cell, item);
+    }
+    rwd_ctl_table_put(table, rwd_buffer_text(&cell));
+    rwd_buffer_finish(&cell);
+}
+
 static void put_version(
     struct rwd_ctl_table *table, const struct cJSON *rule, const struct cJSON *version)
 {
@@ -50,6 +64,8 @@ static void put_version(
     put_value(table, version, "share");
     put_value(table, version, "since");
     rwd_ctl_table_put(table, hash);
+    put_list(table, rwd_ctl_member(version, "uses"));
+    put_list(table, rwd_ctl_member(version, "used_by"));
     put_value(table, version, "file");
 }
 
@@ -73,10 +89,13 @@ static int list(struct rwd_ctl *ctl, int argc, char **argv)
     static const char usage[] =
         "usage: rewardctl rules list\n"
         "\n"
-        "Lists every version of every rule that the daemon knows, the state it is in and since\n"
-        "when, and the files that did not load, with the reason.\n";
+        "Lists every version of every rule, formula and experiment that the daemon knows, the\n"
+        "state it is in and since when; the formulas and the experiment that a rule uses, and the\n"
+        "rules in force that use a formula or an experiment; and the files that did not load, "
+        "with\n"
+        "the reason.\n";
     static const char *const headings[] = {
-        "RULE", "VERSION", "STATE", "SHARE", "SINCE", "HASH", "FILE"};
+        "RULE", "VERSION", "STATE", "SHARE", "SINCE", "HASH", "USES", "USED BY", "FILE"};
     struct rwd_ctl_line line = {.usage = usage};
     int code = rwd_ctl_options(argc, argv, &line);
     if (code != RWD_CTL_GO_ON) {
@@ -114,7 +133,9 @@ static int check(struct rwd_ctl *ctl, int argc, char **argv, bool verbose)
         "usage: rewardctl rules check [DIR|FILE]\n"
         "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
         "\n"
-        "Loads rule files as the daemon would, in the same sandbox, and runs the tests beside "
+        "Loads rules, and the formulas and experiments that they name, as the daemon would, in "
+        "the\n"
+        "same sandbox, and runs the tests beside "
         "them\n"
         "(<version>_test.lua) through the real decide and apply. Both hold what a rule reads of\n"
         "events (event.payload.x, paths of aggregates) against the schemas of the events in its\n"

@@ -4,6 +4,7 @@
 #include "ctl/options.h"
 #include "ctl/rule_commands.h"
 #include "ctl/table.h"
+#include "engine/formula_folder.h"
 #include "engine/rule_folder.h"
 #include "engine/task_text.h"
 #include "runtime/thread.h"
@@ -18,7 +19,8 @@ enum { FILE_SIZE_MAX = 1 << 20, FIELD_COUNT_MAX = 32, CONTEXT_COUNT = 2, LINE_CO
 static const char usage[] =
     "usage: rewardctl rules diff ID@A ID@B [--rules DIR]\n"
     "\n"
-    "Tells what differs between two versions of a rule (or two rules, or two files): first the\n"
+    "Tells what differs between two versions of a rule (or formula, as in formulas/ID@A; or two\n"
+    "rules, or two files): first the\n"
     "declared fields, as the daemon reads them, then the lines of the source: - only in the "
     "first,\n"
     "+ only in the second. A field that is written another way and means the same is not told.\n"
@@ -43,6 +45,7 @@ struct version {
 
 struct comparing {
     struct version versions[2];
+    const char *rules_dir;
     struct rwd_sandbox_limits limits;
     struct rwd_error error;
     enum rwd_status status;
@@ -179,6 +182,11 @@ static void describe(struct version *version)
     describe_rewards(version, rule);
     rwd_buffer_put_format(field(version, "priority"), "%d", rule->priority);
     rwd_buffer_put_string(field(version, "experiment"), rule->experiment);
+    out = field(version, "formulas");
+    for (size_t i = 0; i < rule->formula_count; i++) {
+        rwd_buffer_put_format(out, "%s%.*s@%s", i > 0 ? ", " : "",
+            RWD_TEXT_ARGS(rwd_rule_bare_id(rule->formulas[i].id)), rule->formulas[i].version);
+    }
 }
 
 static void put_fields(struct comparing *comparing, struct rwd_buffer *out)
@@ -325,8 +333,8 @@ static void load(void *context)
         comparing->status =
             rwd_rule_file_read(path, FILE_SIZE_MAX, &version->source, &comparing->error);
         if (comparing->status == RWD_OK) {
-            comparing->status = rwd_rule_load(rwd_buffer_text(&version->source), path,
-                &comparing->limits, &version->rule, &comparing->error);
+            comparing->status = rwd_rule_load_beside(rwd_buffer_text(&version->source), path,
+                comparing->rules_dir, &comparing->limits, &version->rule, &comparing->error);
         }
     }
 }
@@ -386,9 +394,9 @@ int rwd_ctl_rules_diff(struct rwd_ctl *ctl, int argc, char **argv)
         .limits = {.instruction_count_max = (uint32_t)config->sandbox_instruction_count_max,
             .memory_size_max = (uint32_t)(config->sandbox_memory_size_max_mib << 20),
             .deadline_ms = (uint32_t)config->sandbox_deadline_ms}};
+    comparing.rules_dir = options[0].value != NULL ? options[0].value : config->rules_dir;
     for (size_t i = 0; i < 2; i++) {
-        rwd_ctl_rule_path(options[0].value != NULL ? options[0].value : config->rules_dir,
-            line.words[i], &comparing.versions[i].path);
+        rwd_ctl_rule_path(comparing.rules_dir, line.words[i], &comparing.versions[i].path);
     }
     code = compare(&comparing);
     finish(&comparing);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "decide/order_check.h"
+#include "engine/formula_folder.h"
 #include "runtime/thread.h"
 #include "script/lint.h"
 #include "script/sandbox.h"
@@ -117,6 +118,17 @@ static void put_test_path(struct rwd_buffer *out, const char *path)
     rwd_buffer_put_string(out, "_test.lua");
 }
 
+static void tell_case(struct check *check, const char *name, bool passed, struct rwd_text report)
+{
+    check->passed_count += passed;
+    check->failed_count += !passed;
+    if (!passed) {
+        (void)printf("  FAILED: %s\n%.*s", name, RWD_TEXT_ARGS(report));
+    } else if (check->verbose) {
+        (void)printf("  ok: %s\n", name);
+    }
+}
+
 /* One at a time, so that each can be told of by name. */
 static void run_case(struct check *check, const struct rwd_rule *rule,
     struct rwd_rule_test_case *test_case, struct rwd_coverage *coverage)
@@ -125,17 +137,15 @@ static void run_case(struct check *check, const struct rwd_rule *rule,
     struct rwd_buffer report = {0};
     size_t failed = 0;
     enum rwd_status status = rwd_rule_test_cover(rule, &one, coverage, &report, &failed);
-    if (status == RWD_OK && failed == 0) {
-        check->passed_count++;
-        if (check->verbose) {
-            (void)printf("  ok: %s\n", test_case->name);
-        }
-    } else {
-        check->failed_count++;
-        (void)printf("  FAILED: %s%s%s\n", test_case->name, status != RWD_OK ? ": " : "",
-            status != RWD_OK ? rwd_status_name(status) : "");
-        (void)fwrite(report.data, 1, report.size, stdout);
-    }
+    tell_case(check, test_case->name, status == RWD_OK && failed == 0, rwd_buffer_text(&report));
+    rwd_buffer_finish(&report);
+}
+
+static void tell_formula_case(void *context, const char *name, bool passed, const char *what)
+{
+    struct rwd_buffer report = {0};
+    rwd_buffer_put_format(&report, "%s\n", what);
+    tell_case(context, name, passed, rwd_buffer_text(&report));
     rwd_buffer_finish(&report);
 }
 
@@ -148,35 +158,60 @@ static void check_order(
     }
 }
 
-static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path,
-    struct rwd_coverage *coverage)
+static void run_rule_tests(struct check *check, const struct rwd_rule *rule, struct rwd_text source,
+    const char *name, struct rwd_coverage *coverage)
 {
-    struct rwd_buffer test_path = {0};
-    struct rwd_buffer source = {0};
-    struct rwd_error error = {0};
+    struct rwd_error error;
     struct rwd_rule_tests *tests = NULL;
-    put_test_path(&test_path, path);
-    const char *name = rwd_buffer_c_string(&test_path);
-    enum rwd_status status = read_file(name, &source, &error);
-    if (status == RWD_NOT_FOUND) {
-        (void)printf("%s: no tests; write them in %s\n", path, name);
-        check_order(check, rule, NULL);
-        goto finish;
-    }
-    if (status == RWD_OK) {
-        status =
-            rwd_rule_tests_load(rwd_buffer_text(&source), name, &check->limits, &tests, &error);
-    }
-    if (status != RWD_OK) {
+    if (rwd_rule_tests_load(source, name, &check->limits, &tests, &error) != RWD_OK) {
         fail(check, error.text);
-        goto finish;
+        return;
     }
     for (size_t i = 0; i < tests->case_count; i++) {
         run_case(check, rule, &tests->cases[i], coverage);
     }
     check_order(check, rule, tests);
-finish:
     rwd_rule_tests_destroy(tests);
+}
+
+/* source: data NULL, there are none. */
+static void run_formula_tests(struct check *check, const struct rwd_rule *formula,
+    struct rwd_text source, const char *name, struct rwd_coverage *coverage)
+{
+    struct rwd_error error;
+    struct rwd_sandbox_limits limits = check->limits;
+    limits.coverage = source.data != NULL ? coverage : NULL; /* samples are no tests */
+    if (rwd_formula_test(formula, source, name, &limits, tell_formula_case, check, &error) !=
+        RWD_OK) {
+        fail(check, error.text);
+    }
+}
+
+static void run_tests(struct check *check, const struct rwd_rule *rule, const char *path,
+    struct rwd_coverage *coverage)
+{
+    bool is_formula = rwd_rule_kind_of(rwd_text_of(rule->id)) == RWD_KIND_FORMULA;
+    struct rwd_buffer test_path = {0};
+    struct rwd_buffer source = {0};
+    struct rwd_error error = {0};
+    put_test_path(&test_path, path);
+    const char *name = rwd_buffer_c_string(&test_path);
+    enum rwd_status status = read_file(name, &source, &error);
+    bool has_tests = status != RWD_NOT_FOUND;
+    rwd_buffer_reserve(&source, 1); /* an empty file is no missing one */
+    struct rwd_text text = has_tests ? rwd_buffer_text(&source) : (struct rwd_text){0};
+    if (!has_tests) {
+        (void)printf("%s: no tests; write them in %s\n", path, name);
+    }
+    if (has_tests && status != RWD_OK) {
+        fail(check, error.text);
+    } else if (is_formula) {
+        run_formula_tests(check, rule, text, name, coverage);
+    } else if (has_tests) {
+        run_rule_tests(check, rule, text, name, coverage);
+    } else {
+        check_order(check, rule, NULL);
+    }
     rwd_buffer_finish(&source);
     rwd_buffer_finish(&test_path);
 }
@@ -220,24 +255,34 @@ static void tell_coverage(struct check *check, const char *path, struct rwd_cove
     rwd_buffer_finish(&missed);
 }
 
-/* What loading alone runs, so that a rule without tests has lines to miss. */
-static void load_covered(const struct rwd_rule *rule, struct rwd_coverage *coverage)
+/* What loading alone runs, so that a file without tests has lines to miss. */
+static void load_covered(
+    struct check *check, const struct rwd_rule *rule, struct rwd_coverage *coverage)
 {
-    const struct rwd_rule_tests none = {0};
-    struct rwd_buffer report = {0};
-    size_t failed = 0;
-    if (rwd_rule_test_cover(rule, &none, coverage, &report, &failed) != RWD_OK) {
-        (void)fwrite(report.data, 1, report.size, stdout);
+    const struct rwd_formula_shelf shelf = rwd_formula_shelf_of(rule);
+    struct rwd_sandbox_limits limits = check->limits;
+    struct rwd_rule *again = NULL;
+    struct rwd_error error;
+    limits.coverage = coverage;
+    if (rwd_rule_load_with((struct rwd_text){.data = rule->source, .size = rule->source_size},
+            rule->source_name, &shelf, &limits, &again, &error) != RWD_OK) {
+        fail(check, error.text);
     }
-    rwd_buffer_finish(&report);
+    rwd_rule_destroy(again);
 }
 
-/* Only a whole folder can tell: a file alone may belong to any. */
+/* Only a whole folder can tell, or rules.dir: a file alone may belong to any. */
 static bool lacks_experiment(const struct check *check, const struct rwd_rule *rule)
 {
-    char path[PATH_SIZE_MAX];
-    (void)snprintf(path, sizeof path, "%s/experiments/%s", check->path, rule->experiment);
-    return check->whole_folder && rule->experiment[0] != '\0' && access(path, F_OK) != 0;
+    const char *const dirs[] = {check->path, check->config->rules_dir};
+    bool found = !check->whole_folder || rule->experiment[0] == '\0';
+    for (size_t i = 0; !found && i < sizeof dirs / sizeof dirs[0]; i++) {
+        char path[PATH_SIZE_MAX];
+        (void)snprintf(
+            path, sizeof path, "%s/" RWD_EXPERIMENT_ID_PREFIX "%s", dirs[i], rule->experiment);
+        found = access(path, F_OK) == 0;
+    }
+    return !found;
 }
 
 static void check_rule(struct check *check, const char *path)
@@ -248,8 +293,8 @@ static void check_rule(struct check *check, const char *path)
     check->rule_count++;
     if (read_file(path, &source, &error) != RWD_OK) {
         fail(check, error.text);
-    } else if (rwd_rule_load(rwd_buffer_text(&source), path, &check->limits, &rule, &error) !=
-               RWD_OK) {
+    } else if (rwd_rule_load_beside(rwd_buffer_text(&source), path, check->config->rules_dir,
+                   &check->limits, &rule, &error) != RWD_OK) {
         fail_with_column(check, path, rwd_buffer_text(&source), &error);
     } else if (!is_at_its_place(path, rule)) {
         (void)snprintf(error.text, sizeof error.text, "%s: holds %s %s, so it belongs in %s/%s.lua",
@@ -269,7 +314,7 @@ static void check_rule(struct check *check, const char *path)
         struct rwd_coverage *coverage =
             check->covers && rule->declares == NULL ? rwd_new(sizeof *coverage) : NULL;
         if (coverage != NULL) {
-            load_covered(rule, coverage);
+            load_covered(check, rule, coverage);
         }
         if (rule->declares == NULL) {
             run_tests(check, rule, path, coverage);
@@ -288,19 +333,11 @@ static bool is_rule_file(const char *name)
     return ends_with(name, ".lua") && !ends_with(name, "_test.lua") && name[0] != '.';
 }
 
-/* Formulas and schemas live beside the rules and are none; nor is what is hidden. */
+/* Schemas live beside the rules and are none; nor is what is hidden. */
 static bool is_other_folder(const FTSENT *entry)
 {
-    if (entry->fts_level > 0 && entry->fts_name[0] == '.') {
-        return true;
-    }
-    static const char *const others[] = {"formulas", "schemas"};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (entry->fts_level == 1 && strcmp(entry->fts_name, others[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return (entry->fts_level > 0 && entry->fts_name[0] == '.') ||
+           (entry->fts_level == 1 && strcmp(entry->fts_name, "schemas") == 0);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)

@@ -111,7 +111,30 @@ static void print_shadow(const struct cJSON *rule, const struct cJSON *version)
     rwd_buffer_finish(&line);
 }
 
-/* What a table has no room for: why a ramp stands still, and what a shadow would have done. */
+/* "points@1.0.0 uses formulas/half@1.0.0, experiments/ab" */
+static void print_list(
+    const struct cJSON *rule, const struct cJSON *version, const char *name, const char *words)
+{
+    const struct cJSON *item = NULL;
+    struct rwd_buffer line = {0};
+    cJSON_ArrayForEach(item, rwd_ctl_member(version, name))
+    {
+        rwd_buffer_put_string(&line, line.size > 0 ? ", " : "");
+        rwd_ctl_value_put(&line, item);
+    }
+    if (line.size > 0) {
+        struct rwd_buffer who = {0};
+        rwd_ctl_put_plain(&who, rwd_text_of(rwd_ctl_string(rule, "rule_id")));
+        rwd_buffer_put_char(&who, '@');
+        rwd_ctl_put_plain(&who, rwd_text_of(rwd_ctl_string(version, "version")));
+        (void)printf("%s %s %s\n", rwd_buffer_c_string(&who), words, rwd_buffer_c_string(&line));
+        rwd_buffer_finish(&who);
+    }
+    rwd_buffer_finish(&line);
+}
+
+/* What a table has no room for: why a ramp stands still, what a shadow would have done, and who
+ * uses whom. */
 static void print_news(const struct cJSON *rule)
 {
     const struct cJSON *version = NULL;
@@ -131,6 +154,8 @@ static void print_news(const struct cJSON *rule)
         }
         rwd_buffer_finish(&line);
         print_shadow(rule, version);
+        print_list(rule, version, "uses", "uses");
+        print_list(rule, version, "used_by", "is used by");
     }
 }
 
@@ -143,7 +168,9 @@ int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv)
         "active, retired, suspended), its share of the players, since when and by whom, its\n"
         "content's hash, and what was counted of it since the daemon started: calls, errors, the\n"
         "99th percentile of a call's cost in microseconds, points, rewards and money given, and\n"
-        "the step of its ramp.\n";
+        "the step of its ramp. Below: the formulas and the experiment it uses, and, of those, as "
+        "in\n"
+        "formulas/ID, the rules in force that use them.\n";
     static const char *const headings[] = {"RULE", "VERSION", "STATE", "SHARE", "SINCE", "HASH",
         "CALLS", "ERRORS", "P99 US", "POINTS", "REWARDS", "MONEY", "RAMP", "BY"};
     struct rwd_ctl_line line = {.usage = usage, .word_count_max = 1};
@@ -213,9 +240,11 @@ static void print_version(const struct cJSON *version)
     rwd_ctl_put_plain(&text, rwd_text_of(rwd_ctl_string(version, "version")));
     rwd_buffer_put_string(&text, " is ");
     rwd_ctl_put_plain(&text, rwd_text_of(rwd_ctl_string(version, "state")));
-    rwd_buffer_put_string(&text, " for ");
-    rwd_ctl_value_put(&text, rwd_ctl_member(version, "share"));
-    rwd_buffer_put_string(&text, " % of players");
+    if (strcmp(rwd_ctl_string(version, "kind"), rwd_rule_kind_name(RWD_KIND_FORMULA)) != 0) {
+        rwd_buffer_put_string(&text, " for ");
+        rwd_ctl_value_put(&text, rwd_ctl_member(version, "share"));
+        rwd_buffer_put_string(&text, " % of players");
+    }
     (void)printf("%s\n", rwd_buffer_c_string(&text));
     rwd_buffer_finish(&text);
 }
@@ -314,7 +343,8 @@ int rwd_ctl_rules_retire(struct rwd_ctl *ctl, int argc, char **argv)
     return plain_command(ctl, argc, argv,
         "usage: rewardctl rules retire ID@VERSION [--reason WHY]\n"
         "\n"
-        "Takes a version out of force, whatever it is: active, canary or shadow.\n",
+        "Takes a version out of force, whatever it is: active, canary or shadow. A formula or\n"
+        "experiment that a rule in force uses stays.\n",
         "retire");
 }
 
@@ -467,10 +497,10 @@ int rwd_ctl_rules_deploy(struct rwd_ctl *ctl, int argc, char **argv)
     static const char usage[] =
         "usage: rewardctl rules deploy DIR [--reason WHY]\n"
         "\n"
-        "Sends all rules of a folder, <id>/<version>.lua with their _test.lua, and switches to "
-        "the\n"
-        "newest version of each in one step: all of them are loaded and tested aside, and where\n"
-        "anything is wrong with one of them nothing changes.\n";
+        "Sends all rules of a folder, <id>/<version>.lua with their _test.lua, and the formulas\n"
+        "and experiments in it, and switches to the newest version of each in one step: all of\n"
+        "them are loaded and tested aside, and where anything is wrong with one of them nothing\n"
+        "changes. Of formulas every version is in force: rules name the one they use.\n";
     struct rwd_ctl_option options[] = {{.name = "reason"}};
     struct rwd_ctl_line line = {.usage = usage,
         .options = options,

@@ -19,7 +19,8 @@ static const char usage[] =
     "daemon that watches the folder takes the rule up at once: where that is not wanted, write it\n"
     "elsewhere.\n"
     "\n"
-    "  --template NAME  score (the default), milestone, streak, mission, deposit_bonus, cashback\n"
+    "  --template NAME  score (the default), milestone, streak, mission, deposit_bonus, cashback;\n"
+    "                   or formula, which goes to DIR/formulas/ID\n"
     "\n"
     "Exit code 0: written; 1: it could not be; 2: not understood.\n"
     "Next: rewardctl rules test, then rewardctl rules backtest ID@1.0.0 --from journal.\n";
@@ -77,19 +78,31 @@ static int write_file(const char *path, const char *text, const char *id)
     return RWD_CTL_OK;
 }
 
+static int make_folder(struct rwd_buffer *path)
+{
+    const char *name = rwd_buffer_c_string(path);
+    return mkdir(name, 0777) == 0 || errno == EEXIST
+               ? RWD_CTL_OK
+               : rwd_ctl_fail(RWD_CTL_FAILED, "%s: %s", name, strerror(errno));
+}
+
 static int write_rule(const char *dir, const char *id, const struct rwd_rule_template *template)
 {
     struct rwd_buffer folder = {0};
     struct rwd_buffer rule = {0};
     struct rwd_buffer tests = {0};
-    rwd_buffer_put_format(&folder, "%s/%s", dir, id);
-    rwd_buffer_put_format(&rule, "%s/%s/1.0.0.lua", dir, id);
-    rwd_buffer_put_format(&tests, "%s/%s/1.0.0_test.lua", dir, id);
     int code = RWD_CTL_OK;
-    if (mkdir(rwd_buffer_c_string(&folder), 0777) != 0 && errno != EEXIST) {
-        code =
-            rwd_ctl_fail(RWD_CTL_FAILED, "%s: %s", rwd_buffer_c_string(&folder), strerror(errno));
+    rwd_buffer_put_format(&folder, "%s/", dir);
+    if (strcmp(template->name, rwd_rule_kind_name(RWD_KIND_FORMULA)) == 0) {
+        rwd_buffer_put_string(&folder, RWD_FORMULA_ID_PREFIX);
+        code = make_folder(&folder);
     }
+    rwd_buffer_put_string(&folder, id);
+    if (code == RWD_CTL_OK) {
+        code = make_folder(&folder);
+    }
+    rwd_buffer_put_format(&rule, "%s/1.0.0.lua", rwd_buffer_c_string(&folder));
+    rwd_buffer_put_format(&tests, "%s/1.0.0_test.lua", rwd_buffer_c_string(&folder));
     /* The test first: a daemon that watches must not see the rule without it. */
     if (code == RWD_CTL_OK) {
         code = write_file(rwd_buffer_c_string(&tests), template->tests, id);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "decide/apply.h"
 #include "decide/decide.h"
+#include "script/formula.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -366,10 +367,11 @@ static enum rwd_status run_cases(const struct rwd_rule *rule, const struct rwd_r
     /* A copy of its own: a rulebook shares its rules by count. */
     struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
     limits.coverage = sinks->coverage;
+    const struct rwd_formula_shelf shelf = rwd_formula_shelf_of(rule);
     struct rwd_rule *copy = NULL;
     enum rwd_status status =
-        rwd_rule_load((struct rwd_text){.data = rule->source, .size = rule->source_size},
-            rule->source_name, &limits, &copy, error);
+        rwd_rule_load_with((struct rwd_text){.data = rule->source, .size = rule->source_size},
+            rule->source_name, &shelf, &limits, &copy, error);
     if (status != RWD_OK) {
         return status;
     }

@@ -14,7 +14,6 @@
 
 #include "domain/rule.h"
 
-#define RWD_EXPERIMENT_ID_PREFIX "experiments/"
 /* What stands for the arm of a user who is held out, in exposures and books: no arm is called so.
  */
 #define RWD_EXPERIMENT_HOLDOUT "holdout"
@@ -24,19 +23,6 @@ enum {
     RWD_EXPERIMENT_ARM_COUNT_MAX = 8,
     RWD_EXPERIMENT_GUARDRAIL_COUNT_MAX = 8,
 };
-
-/* The key in "experiments/<key>"; the whole text where it is another's id. */
-static inline struct rwd_text rwd_experiment_key_of(const char *rule_id)
-{
-    struct rwd_text id = rwd_text_of(rule_id);
-    const struct rwd_text prefix = RWD_TEXT(RWD_EXPERIMENT_ID_PREFIX);
-    size_t skipped =
-        id.size > prefix.size &&
-                rwd_text_equal(prefix, (struct rwd_text){.data = id.data, .size = prefix.size})
-            ? prefix.size
-            : 0;
-    return (struct rwd_text){.data = id.data + skipped, .size = id.size - skipped};
-}
 
 struct rwd_experiment_arm {
     char name[RWD_ARM_NAME_SIZE_MAX];

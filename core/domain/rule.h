@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "domain/event.h"
 #include "domain/reward.h"
+#include "domain/rule_kind.h"
 
 enum {
     RWD_RULE_ID_SIZE_MAX = 64,
@@ -18,6 +19,7 @@ enum {
     RWD_RULE_MILESTONE_COUNT_MAX = 32,
     RWD_RULE_AGGREGATE_COUNT_MAX = 8,
     RWD_RULE_STATE_COUNT_MAX = 16,
+    RWD_RULE_FORMULA_COUNT_MAX = 8,
     RWD_RULE_PATH_SIZE_MAX = 64,
     RWD_STATE_TEXT_SIZE_MAX = 64,
     RWD_ARM_NAME_SIZE_MAX = 32,
@@ -90,6 +92,15 @@ struct rwd_rule_state {
     struct rwd_scalar initial;
 };
 
+/* A formula's version that a rule names. Its file is kept beside the rule's own: every new VM of
+ * the rule is made from the bytes it was loaded with. */
+struct rwd_rule_formula {
+    char id[RWD_RULE_ID_SIZE_MAX]; /* "formulas/win_multiple" */
+    char version[RWD_RULE_VERSION_SIZE_MAX];
+    char *source;
+    size_t source_size;
+};
+
 enum { RWD_CAP_NONE_SET = -1 };
 
 struct rwd_experiment;
@@ -134,6 +145,8 @@ struct rwd_rule {
     size_t geo_allowed_count;
     char budget[RWD_RULE_ID_SIZE_MAX]; /* "": pays nothing */
     char experiment[RWD_RULE_ID_SIZE_MAX];
+    struct rwd_rule_formula *formulas; /* owned */
+    size_t formula_count;
     struct rwd_experiment *declares; /* owned; NULL but for an experiment's file: experiment.h */
 
     /* Numbers given once, when the version is registered, and kept for ever: what journal and

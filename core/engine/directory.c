@@ -89,7 +89,7 @@ const struct rwd_directory_entry *rwd_directory_version(
 struct rwd_text rwd_directory_experiment(const struct rwd_directory *directory, uint32_t version_no)
 {
     const struct rwd_directory_entry *entry = rwd_directory_version(directory, version_no);
-    return entry != NULL ? rwd_experiment_key_of(entry->rule_id) : (struct rwd_text){0};
+    return entry != NULL ? rwd_rule_bare_id(entry->rule_id) : (struct rwd_text){0};
 }
 
 const struct rwd_directory_entry *rwd_directory_rule(

@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "engine/keeper_answers.h"
 #include "engine/keeper_deploy.h"
-#include "engine/keeper_experiments.h"
 #include "engine/keeper_intake.h"
 #include "engine/keeper_life.h"
 #include "engine/keeper_ramps.h"
@@ -24,7 +23,7 @@ enum {
     /* A folder is looked at when it has been quiet this long: an editor or a deploy writes in
        bursts. */
     QUIET_MS = 50,
-    /* Files that failed for want of a budget are tried again this often. */
+    /* Files that failed for want of something are tried again this often, once there is more. */
     RETRY_MS = 1000,
     /* Ramps are looked at this often: a guard is as fast as this. */
     RAMP_LOOK_MS = 50,
@@ -40,7 +39,8 @@ struct rwd_keeper {
     struct rwd_keeper_error *errors; /* of the last look at the folder */
     size_t error_count;
     size_t error_capacity;
-    uint32_t pools_seen;
+    uint32_t pools_seen; /* then, and the rulebook: what a file lacked may have come since */
+    uint32_t rulebook_seen;
     int64_t ramps_due_ns; /* when they are looked at next */
     int watch_fd;
     bool stopping;
@@ -173,7 +173,31 @@ static enum rwd_status load_version(
     struct rwd_keeper *keeper, struct rwd_keeper_version *version, struct rwd_error *error)
 {
     const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(keeper->options.config);
-    return rwd_keeper_version_load(version, &limits, error);
+    const struct rwd_keeper_outlook outlook = {.versions = &keeper->versions};
+    const struct rwd_formula_shelf shelf = rwd_keeper_shelf(&outlook);
+    return rwd_keeper_version_load(version, &shelf, &limits, error);
+}
+
+/* What a loaded version names is there, and may be used. */
+static enum rwd_status check_named(
+    struct rwd_keeper *keeper, const struct rwd_keeper_version *version, struct rwd_error *error)
+{
+    const struct rwd_keeper_outlook outlook = {.versions = &keeper->versions};
+    const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
+    enum rwd_status status = rwd_keeper_check_uses(&outlook, rule, error);
+    return status == RWD_OK ? rwd_keeper_check_group(&outlook, rule, error) : status;
+}
+
+/* Everything a version needs before it may decide. */
+static enum rwd_status make_fit(
+    struct rwd_keeper *keeper, struct rwd_keeper_version *version, struct rwd_error *error)
+{
+    enum rwd_status status = load_version(keeper, version, error);
+    if (status == RWD_OK) {
+        status =
+            rwd_keeper_check_house(&keeper->options, rwd_shared_rule_get(version->shared), error);
+    }
+    return status == RWD_OK ? check_named(keeper, version, error) : status;
 }
 
 static struct rwd_rulebook *make_rulebook(struct rwd_keeper *keeper, uint32_t rulebook_no)
@@ -183,7 +207,8 @@ static struct rwd_rulebook *make_rulebook(struct rwd_keeper *keeper, uint32_t ru
     size_t count = 0;
     for (size_t i = 0; i < keeper->versions.count; i++) {
         const struct rwd_keeper_version *version = &keeper->versions.all[i];
-        if (rwd_keeper_in_force(version) && version->shared != NULL) {
+        if (rwd_keeper_in_force(version) && version->shared != NULL &&
+            rwd_keeper_kind(version) != RWD_KIND_FORMULA) {
             seats[count++] = (struct rwd_rulebook_seat){
                 .rule = version->shared, .role = rwd_keeper_role(version), .share = version->share};
         }
@@ -383,20 +408,32 @@ static void come_back(struct rwd_keeper *keeper)
 
 /* ---- the folder and engine.conf ---- */
 
+/* A rule that was registered may have lost since what it names. */
+static bool may_activate(void *context, struct rwd_keeper_version *version)
+{
+    struct rwd_keeper *keeper = context;
+    struct rwd_error error;
+    if (!keeper->options.config->rules_auto_activate) {
+        return false;
+    }
+    if (make_fit(keeper, version, &error) != RWD_OK) {
+        remember_error(keeper, version->source_name, error.text);
+        return false;
+    }
+    return true;
+}
+
+/* Of what is registered and was never switched on, what goes into force by itself. */
+static bool activate_new(struct rwd_keeper *keeper)
+{
+    return rwd_keeper_activate_new(&keeper->versions, may_activate, keeper, &keeper->cause);
+}
+
 /* What was taken in goes into the journal and, where it may, into force. */
 static void switch_to_new(struct rwd_keeper *keeper)
 {
-    if (keeper->options.config->rules_auto_activate) {
-        (void)rwd_keeper_activate_new_rules(&keeper->versions, &keeper->cause);
-    }
+    (void)activate_new(keeper);
     publish(keeper);
-}
-
-/* Rules that were registered and not switched on: a crash came between. */
-static bool has_unpublished_rules(struct rwd_keeper *keeper)
-{
-    return keeper->options.config->rules_auto_activate &&
-           rwd_keeper_activate_new_rules(&keeper->versions, &keeper->cause);
 }
 
 static void scan(struct rwd_keeper *keeper)
@@ -408,6 +445,7 @@ static void scan(struct rwd_keeper *keeper)
     struct rwd_error error;
     forget_errors(keeper);
     keeper->pools_seen = rwd_pools_count(keeper->options.pools);
+    keeper->rulebook_seen = keeper->rulebook_no;
     if (rwd_rule_folder_list(dir, &files, &file_count, &error) != RWD_OK) {
         remember_error(keeper, dir, error.text);
         return;
@@ -420,9 +458,11 @@ static void scan(struct rwd_keeper *keeper)
         }
     }
     rwd_rule_files_free(files, file_count);
-    if (has_unpublished_rules(keeper) || keeper->versions.count > version_count_before) {
+    /* Also what was registered and not switched on, because a crash came between. */
+    if (activate_new(keeper) || keeper->versions.count > version_count_before) {
         publish(keeper);
     }
+    keeper->rulebook_seen = keeper->rulebook_no;
 }
 
 /* engine.conf's budgets are made when they are not there yet; from then on the API's word holds. */
@@ -458,22 +498,6 @@ static void make_budgets(struct rwd_keeper *keeper)
 }
 
 /* ---- inquiries ---- */
-
-/* Everything a version needs before it may decide. */
-static enum rwd_status make_fit(
-    struct rwd_keeper *keeper, struct rwd_keeper_version *version, struct rwd_error *error)
-{
-    enum rwd_status status = load_version(keeper, version, error);
-    if (status == RWD_OK) {
-        status =
-            rwd_keeper_check_house(&keeper->options, rwd_shared_rule_get(version->shared), error);
-    }
-    if (status == RWD_OK) {
-        status = rwd_keeper_check_experiments(
-            &keeper->versions, rwd_shared_rule_get(version->shared), error);
-    }
-    return status;
-}
 
 static enum rwd_status change_version(
     struct rwd_keeper *keeper, struct rwd_inquiry *inquiry, struct rwd_keeper_version *version)
@@ -522,9 +546,15 @@ static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquir
  * back must not fail for that. */
 static enum rwd_status roll_back(struct rwd_keeper *keeper, struct rwd_inquiry *inquiry)
 {
-    struct rwd_keeper_version *version = NULL;
-    enum rwd_status status = rwd_keeper_rollback(
-        &keeper->versions, inquiry->id, &keeper->cause, &version, &inquiry->error);
+    struct rwd_keeper_version *version = rwd_keeper_rollback_target(&keeper->versions, inquiry->id);
+    enum rwd_status status = RWD_OK;
+    if (version != NULL && load_version(keeper, version, &inquiry->error) == RWD_OK) {
+        status = check_named(keeper, version, &inquiry->error);
+    }
+    if (status == RWD_OK) {
+        status = rwd_keeper_rollback(
+            &keeper->versions, inquiry->id, &keeper->cause, &version, &inquiry->error);
+    }
     if (status == RWD_OK) {
         publish(keeper);
         rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
@@ -661,10 +691,13 @@ static void handle_mail(struct rwd_keeper *keeper, struct rwd_message *messages)
 
 /* ---- the thread ---- */
 
-/* Some files wait for a budget, and budgets have been made since. */
+/* Some files wait for a budget, or for a formula or experiment that they name, and there is more of
+ * these since. */
 static bool retry_wanted(const struct rwd_keeper *keeper)
 {
-    return keeper->error_count > 0 && rwd_pools_count(keeper->options.pools) != keeper->pools_seen;
+    return keeper->error_count > 0 &&
+           (rwd_pools_count(keeper->options.pools) != keeper->pools_seen ||
+               keeper->rulebook_no != keeper->rulebook_seen);
 }
 
 void rwd_keeper_run(void *context)

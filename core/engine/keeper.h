@@ -14,8 +14,8 @@
  *
  * Here are the thread, its questions, the rulebook and its switch. keeper_versions has the versions
  * and keeper_life the ways between their states, keeper_ramps the plans by which shares grow,
- * keeper_intake what must hold of a new version, keeper_deploy many at once, rule_folder the files,
- * keeper_answers the JSON.
+ * keeper_intake what must hold of a new version, keeper_uses what between those that name one
+ * another, keeper_deploy many at once, rule_folder the files, keeper_answers the JSON.
  *
  * Threads: one of its own, with the sandbox's stack. Its mailbox takes messages from any thread;
  * restore before it runs.

@@ -1,6 +1,7 @@
 #include "engine/keeper_answers.h"
 
 #include "base/clock.h"
+#include "engine/keeper_uses.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -97,6 +98,43 @@ static void put_shadow(const struct rwd_keeper_options *options,
     rwd_buffer_put_char(out, '}');
 }
 
+static void put_reference(
+    struct rwd_buffer *out, const char **separator, const char *rule_id, const char *version)
+{
+    rwd_buffer_put_format(
+        out, "%s\"%s%s%s\"", *separator, rule_id, version[0] != '\0' ? "@" : "", version);
+    *separator = ",";
+}
+
+/* What a version names, and by which in force it is named. */
+static void put_uses(const struct rwd_keeper_versions *versions,
+    const struct rwd_keeper_version *version, struct rwd_buffer *out)
+{
+    const char *separator = "";
+    if (version->shared != NULL) {
+        const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
+        rwd_buffer_put_string(out, ",\"uses\":[");
+        for (size_t i = 0; i < rule->formula_count; i++) {
+            put_reference(out, &separator, rule->formulas[i].id, rule->formulas[i].version);
+        }
+        if (rule->experiment[0] != '\0') {
+            rwd_buffer_put_format(
+                out, "%s\"" RWD_EXPERIMENT_ID_PREFIX "%s\"", separator, rule->experiment);
+        }
+        rwd_buffer_put_char(out, ']');
+        separator = "";
+    }
+    rwd_buffer_put_string(out, ",\"used_by\":[");
+    bool is_named = rwd_keeper_kind(version) != RWD_KIND_RULE;
+    for (size_t i = 0; i < versions->count && is_named; i++) {
+        const struct rwd_keeper_version *user = &versions->all[i];
+        if (rwd_keeper_uses(user, version)) {
+            put_reference(out, &separator, user->names.rule_id, user->names.version);
+        }
+    }
+    rwd_buffer_put_char(out, ']');
+}
+
 void rwd_keeper_put_version(const struct rwd_keeper_options *options,
     const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
     struct rwd_buffer *out)
@@ -106,10 +144,11 @@ void rwd_keeper_put_version(const struct rwd_keeper_options *options,
     rwd_time_format(version->since_ms, since);
     rwd_time_format(version->registered_ms, registered);
     rwd_buffer_put_format(out,
-        "{\"rule_id\":\"%s\",\"version\":\"%s\",\"state\":\"%s\",\"share\":%u,"
+        "{\"rule_id\":\"%s\",\"kind\":\"%s\",\"version\":\"%s\",\"state\":\"%s\",\"share\":%u,"
         "\"content_hash\":\"%s\",\"since\":\"%s\",\"registered_at\":\"%s\",\"file\":",
-        version->names.rule_id, version->names.version, rwd_keeper_state_name(version->state),
-        version->share, version->names.content_hash, since, registered);
+        version->names.rule_id, rwd_rule_kind_name(rwd_keeper_kind(version)),
+        version->names.version, rwd_keeper_state_name(version->state), version->share,
+        version->names.content_hash, since, registered);
     rwd_buffer_put_json(out, rwd_text_of(version->source_name));
     rwd_buffer_put_string(out, ",\"actor\":");
     rwd_buffer_put_json(out, rwd_text_of(version->actor != NULL ? version->actor : ""));
@@ -123,6 +162,7 @@ void rwd_keeper_put_version(const struct rwd_keeper_options *options,
         rwd_buffer_put_string(out, "null");
     }
     put_shadow(options, versions, version, out);
+    put_uses(versions, version, out);
     if (version->shared != NULL) {
         const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
         rwd_buffer_put_string(out, ",\"title\":");
@@ -143,7 +183,8 @@ static void put_in_role(const struct rwd_keeper_versions *versions, uint32_t rul
 {
     const struct rwd_keeper_version *version = rwd_keeper_in_role(versions, rule_no, role);
     rwd_buffer_put_format(out, ",\"%s\":", name);
-    if (version != NULL) {
+    /* Of a formula several are active: none is the one. */
+    if (version != NULL && rwd_keeper_kind(version) != RWD_KIND_FORMULA) {
         rwd_buffer_put_format(out, "\"%s\"", version->names.version);
     } else {
         rwd_buffer_put_string(out, "null");
@@ -158,7 +199,8 @@ bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     size_t begin = out->size;
     rwd_buffer_put_string(out, "{\"rule_id\":");
     rwd_buffer_put_json(out, rule_id);
-    rwd_buffer_put_string(out, ",\"versions\":[");
+    rwd_buffer_put_format(
+        out, ",\"kind\":\"%s\",\"versions\":[", rwd_rule_kind_name(rwd_rule_kind_of(rule_id)));
     for (size_t i = 0; i < versions->count; i++) {
         if (rwd_text_is(rule_id, versions->all[i].names.rule_id)) {
             rwd_buffer_put_string(out, found++ == 0 ? "" : ",");

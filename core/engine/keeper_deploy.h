@@ -1,9 +1,11 @@
 /*
- * keeper_deploy: many rule files at once, all or none of them. Private to the engine.
+ * keeper_deploy: many files at once, rules, formulas and experiments, all or none of them. Private
+ * to the engine.
  *
- * All are loaded aside, their tests run, and what they need of the house looked for; only when
- * nothing is wrong with any of them are they registered, and of each rule among them the newest
- * version is activated. The caller journals and switches that in one step.
+ * All are loaded aside, their tests run, and what they need of the house and of one another looked
+ * for, in whatever order they came; only when nothing is wrong with any of them are they
+ * registered, and of each rule and experiment among them the newest version is activated, of
+ * formulas all. The caller journals and switches that in one step.
  *
  * Threads:   the keeper's.
  * Ownership: files are borrowed; deploy_finish frees the rest.
@@ -16,7 +18,8 @@
 
 struct rwd_keeper_deploy {
     /* At most RWD_KEEPER_FILE_COUNT_MAX. */
-    const struct rwd_inquiry_file *files; /* "<id>/<version>.lua" and "<id>/<version>_test.lua" */
+    /* "<id>/<version>.lua" and "<id>/<version>_test.lua"; ids as in rule_kind.h. */
+    const struct rwd_inquiry_file *files;
     size_t file_count;
     uint32_t *activated; /* version numbers */
     size_t activated_count;

@@ -2,7 +2,6 @@
 
 #include "base/check.h"
 #include "decide/order_check.h"
-#include "engine/keeper_experiments.h"
 #include "engine/shard_inputs.h"
 
 #include <string.h>
@@ -33,32 +32,78 @@ enum rwd_status rwd_keeper_check_house(
     return RWD_OK;
 }
 
+/* What came of tests. */
+struct outcome {
+    struct rwd_buffer report;
+    size_t failed;
+};
+
+static enum rwd_status judge(
+    struct outcome *outcome, enum rwd_status status, struct rwd_error *error)
+{
+    if (outcome->failed > 0) {
+        status = rwd_fail(error, RWD_SCRIPT, "%zu of its tests failed: %s", outcome->failed,
+            rwd_buffer_c_string(&outcome->report));
+    }
+    rwd_buffer_finish(&outcome->report);
+    return status;
+}
+
+static void note_case(void *context, const char *name, bool passed, const char *what)
+{
+    struct outcome *outcome = context;
+    (void)name;
+    if (!passed) {
+        outcome->failed++;
+        rwd_buffer_put_format(&outcome->report, "%s\n", what);
+    }
+}
+
+static enum rwd_status test_formula(const struct rwd_rule *formula,
+    const struct rwd_keeper_candidate *candidate, const struct rwd_sandbox_limits *limits,
+    struct rwd_error *error)
+{
+    struct outcome outcome = {.failed = 0};
+    struct rwd_text test = candidate->test_name != NULL ? candidate->test : (struct rwd_text){0};
+    if (candidate->test_name != NULL && test.data == NULL) {
+        test = RWD_TEXT(""); /* an empty file is no missing one */
+    }
+    enum rwd_status status =
+        rwd_formula_test(formula, test, candidate->test_name, limits, note_case, &outcome, error);
+    return judge(&outcome, status, error);
+}
+
+static enum rwd_status test_rule(const struct rwd_rule *rule,
+    const struct rwd_keeper_candidate *candidate, const struct rwd_sandbox_limits *limits,
+    struct rwd_error *error)
+{
+    struct outcome outcome = {.failed = 0};
+    struct rwd_rule_tests *tests = NULL;
+    enum rwd_status status =
+        rwd_rule_tests_load(candidate->test, candidate->test_name, limits, &tests, error);
+    if (status == RWD_OK) {
+        status = rwd_rule_test_run(rule, tests, &outcome.report, &outcome.failed);
+        if (status != RWD_OK) {
+            (void)rwd_fail(error, status, "%s", rwd_buffer_c_string(&outcome.report));
+        }
+    }
+    if (status == RWD_OK && outcome.failed == 0) {
+        status = rwd_order_check(rule, tests, error);
+    }
+    rwd_rule_tests_destroy(tests);
+    return judge(&outcome, status, error);
+}
+
 static enum rwd_status run_tests(const struct rwd_keeper_options *options,
     const struct rwd_rule *rule, const struct rwd_keeper_candidate *candidate,
     struct rwd_error *error)
 {
-    if (candidate->test_name == NULL) {
-        return rwd_order_check(rule, NULL, error);
-    }
     const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(options->config);
-    struct rwd_buffer report = {0};
-    struct rwd_rule_tests *tests = NULL;
-    size_t failed = 0;
-    enum rwd_status status =
-        rwd_rule_tests_load(candidate->test, candidate->test_name, &limits, &tests, error);
-    if (status == RWD_OK) {
-        status = rwd_rule_test_run(rule, tests, &report, &failed);
-        if (status != RWD_OK || failed > 0) {
-            status = rwd_fail(error, RWD_SCRIPT, "%zu of its tests failed: %s", failed,
-                rwd_buffer_c_string(&report));
-        }
+    if (rwd_rule_kind_of(rwd_text_of(rule->id)) == RWD_KIND_FORMULA) {
+        return test_formula(rule, candidate, &limits, error);
     }
-    if (status == RWD_OK) {
-        status = rwd_order_check(rule, tests, error);
-    }
-    rwd_rule_tests_destroy(tests);
-    rwd_buffer_finish(&report);
-    return status;
+    return candidate->test_name != NULL ? test_rule(rule, candidate, &limits, error)
+                                        : rwd_order_check(rule, NULL, error);
 }
 
 static bool same_bytes(const struct rwd_keeper_version *version, struct rwd_text source)
@@ -68,15 +113,17 @@ static bool same_bytes(const struct rwd_keeper_version *version, struct rwd_text
 }
 
 enum rwd_status rwd_keeper_examine(const struct rwd_keeper_options *options,
-    const struct rwd_keeper_versions *versions, const struct rwd_keeper_candidate *candidate,
+    const struct rwd_keeper_outlook *outlook, const struct rwd_keeper_candidate *candidate,
     struct rwd_rule **made, struct rwd_keeper_version **known, struct rwd_error *error)
 {
     const struct rwd_sandbox_limits limits = rwd_engine__sandbox_limits(options->config);
+    const struct rwd_formula_shelf shelf = rwd_keeper_shelf(outlook);
     const char *name = candidate->name;
     struct rwd_rule *rule = NULL;
     *made = NULL;
     *known = NULL;
-    enum rwd_status status = rwd_rule_load(candidate->source, name, &limits, &rule, error);
+    enum rwd_status status =
+        rwd_rule_load_with(candidate->source, name, &shelf, &limits, &rule, error);
     if (status != RWD_OK) {
         return status;
     }
@@ -87,8 +134,8 @@ enum rwd_status rwd_keeper_examine(const struct rwd_keeper_options *options,
             rule->version, candidate->rule_id, candidate->version);
     }
     if (status == RWD_OK) {
-        *known =
-            rwd_keeper_version_find(versions, rwd_text_of(rule->id), rwd_text_of(rule->version));
+        *known = rwd_keeper_version_find(
+            outlook->versions, rwd_text_of(rule->id), rwd_text_of(rule->version));
         if (*known != NULL && !same_bytes(*known, candidate->source)) {
             status = rwd_fail(error, RWD_CONFLICT,
                 "%s: this version was registered with other bytes; a version never changes: give "
@@ -105,12 +152,9 @@ enum rwd_status rwd_keeper_examine(const struct rwd_keeper_options *options,
         status = rwd_keeper_check_house(options, rule, error);
     }
     if (status == RWD_OK && *known == NULL) {
-        status = rwd_keeper_check_experiments(versions, rule, error);
-    }
-    if (status == RWD_OK && *known == NULL) {
         status = run_tests(options, rule, candidate, error);
     }
-    if (status != RWD_OK || *known != NULL) {
+    if (status != RWD_OK) {
         rwd_rule_destroy(rule);
         return status;
     }
@@ -133,13 +177,22 @@ enum rwd_status rwd_keeper_take_in(const struct rwd_keeper_options *options,
     struct rwd_keeper_versions *versions, const struct rwd_keeper_candidate *candidate,
     struct rwd_keeper_version **version, bool *is_new, struct rwd_error *error)
 {
+    const struct rwd_keeper_outlook outlook = {.versions = versions};
     struct rwd_rule *rule = NULL;
     enum rwd_status status =
-        rwd_keeper_examine(options, versions, candidate, &rule, version, error);
-    *is_new = status == RWD_OK && rule != NULL;
+        rwd_keeper_examine(options, &outlook, candidate, &rule, version, error);
+    bool known = status == RWD_OK && *version != NULL;
+    if (status == RWD_OK && !known) {
+        status = rwd_keeper_check_uses(&outlook, rule, error);
+    }
+    if (status == RWD_OK && !known) {
+        status = rwd_keeper_check_group(&outlook, rule, error);
+    }
+    *is_new = status == RWD_OK && !known;
     if (*is_new) {
         *version = rwd_keeper_register(options, versions, &rule, candidate);
     }
+    rwd_rule_destroy(rule);
     return status;
 }
 

@@ -1,7 +1,7 @@
 /*
  * keeper_intake: what must hold before a source becomes a version: it loads in the sandbox, agrees
  * with its file's place, has the budgets and prices it needs, passes its tests, and is not a known
- * version with other bytes. Private to the engine.
+ * version with other bytes; and what it names is there (keeper_uses). Private to the engine.
  *
  * What is taken in is registered and nothing more: it decides nothing until it is activated. What
  * is not leaves no trace but the error, which names file and line.
@@ -12,7 +12,7 @@
 #define RWD_ENGINE_KEEPER_INTAKE_H
 
 #include "engine/keeper.h"
-#include "engine/keeper_versions.h"
+#include "engine/keeper_uses.h"
 #include "engine/rule_folder.h"
 
 enum {
@@ -36,17 +36,19 @@ struct rwd_keeper_candidate {
     const char *test_name; /* NULL: it has no tests */
 };
 
-/* Everything that must hold, and nothing registered. OK: *rule is the new version, the caller's; or
- * it is NULL, and *known has the same bytes. CONFLICT: known with others. */
+/* Everything that must hold of the file alone, and nothing registered. OK: *rule is what it
+ * declares, the caller's, and *known the version that has the same bytes; NULL: it is new.
+ * CONFLICT: known with others. */
 RWD_MUST_USE enum rwd_status rwd_keeper_examine(const struct rwd_keeper_options *options,
-    const struct rwd_keeper_versions *versions, const struct rwd_keeper_candidate *candidate,
+    const struct rwd_keeper_outlook *outlook, const struct rwd_keeper_candidate *candidate,
     struct rwd_rule **rule, struct rwd_keeper_version **known, struct rwd_error *error);
 /* Registers what was examined, and tells the directory. Takes the rule. */
 struct rwd_keeper_version *rwd_keeper_register(const struct rwd_keeper_options *options,
     struct rwd_keeper_versions *versions, struct rwd_rule **rule,
     const struct rwd_keeper_candidate *candidate);
 
-/* Both. *version: its place; *is_new: it was registered just now. */
+/* Both, for one that comes alone, with what it names looked for. *version: its place; *is_new: it
+ * was registered just now. */
 RWD_MUST_USE enum rwd_status rwd_keeper_take_in(const struct rwd_keeper_options *options,
     struct rwd_keeper_versions *versions, const struct rwd_keeper_candidate *candidate,
     struct rwd_keeper_version **version, bool *is_new, struct rwd_error *error);

@@ -58,12 +58,37 @@ static void set_state(struct rwd_keeper_version *version, enum rwd_keeper_state 
 
 /* ---- activation ---- */
 
+/* Shares, shadows and ramps are ways to try a rule. */
+static enum rwd_status check_is_rule(
+    const struct rwd_keeper_version *version, struct rwd_error *error)
+{
+    switch (rwd_keeper_kind(version)) {
+    case RWD_KIND_FORMULA:
+        return rwd_fail(error, RWD_CONFLICT,
+            "%s@%s is for all or for none: its versions stand side by side. Try it in a version of "
+            "a rule that takes it, and give that one a share",
+            version->names.rule_id, version->names.version);
+    case RWD_KIND_EXPERIMENT:
+        return rwd_fail(error, RWD_CONFLICT,
+            "%s@%s is for all or for none: who takes part is said by its own coverage and arms. "
+            "Give it the coverage it is to have, and activate it",
+            version->names.rule_id, version->names.version);
+    case RWD_KIND_RULE:
+        break;
+    }
+    return RWD_OK;
+}
+
 static enum rwd_status check_share(const struct rwd_keeper_versions *versions,
     const struct rwd_keeper_version *version, uint32_t share, struct rwd_error *error)
 {
     const struct rwd_keeper_version *canary =
         rwd_keeper_in_role(versions, version->names.rule_no, RWD_RULEBOOK_CANARY);
     bool in_place = rwd_keeper_in_force(version) && version->state != RWD_KEEPER_SHADOW;
+    enum rwd_status status = share < SHARE_ALL ? check_is_rule(version, error) : RWD_OK;
+    if (status != RWD_OK) {
+        return status;
+    }
     if (share < SHARE_ALL && in_place && version->share > share) {
         return rwd_fail(error, RWD_CONFLICT,
             "%s@%s has %u %% of the players, and a share only grows: whoever has it would lose it. "
@@ -82,7 +107,8 @@ static void activate_for_all(struct rwd_keeper_versions *versions,
     struct rwd_keeper_version *version, const struct rwd_keeper_cause *cause)
 {
     static const enum rwd_rulebook_role leave[] = {RWD_RULEBOOK_ACTIVE, RWD_RULEBOOK_CANARY};
-    for (size_t i = 0; i < sizeof leave / sizeof leave[0]; i++) {
+    bool alone = rwd_keeper_kind(version) != RWD_KIND_FORMULA;
+    for (size_t i = 0; i < sizeof leave / sizeof leave[0] && alone; i++) {
         struct rwd_keeper_version *before =
             rwd_keeper_in_role(versions, version->names.rule_no, leave[i]);
         if (before != NULL && before != version) {
@@ -110,10 +136,25 @@ enum rwd_status rwd_keeper_activate(struct rwd_keeper_versions *versions,
     return RWD_OK;
 }
 
-bool rwd_keeper_activate_new_rules(
+static bool activate_formulas(
     struct rwd_keeper_versions *versions, const struct rwd_keeper_cause *cause)
 {
     bool any = false;
+    for (size_t i = 0; i < versions->count; i++) {
+        struct rwd_keeper_version *version = &versions->all[i];
+        if (rwd_keeper_kind(version) == RWD_KIND_FORMULA && version->state == RWD_KEEPER_DRAFT) {
+            activate_for_all(versions, version, cause);
+            any = true;
+        }
+    }
+    return any;
+}
+
+bool rwd_keeper_activate_new(struct rwd_keeper_versions *versions,
+    bool (*may)(void *context, struct rwd_keeper_version *version), void *context,
+    const struct rwd_keeper_cause *cause)
+{
+    bool any = activate_formulas(versions, cause);
     for (uint32_t rule_no = 1; rule_no <= versions->rule_count; rule_no++) {
         struct rwd_keeper_version *newest = NULL;
         bool is_new = true;
@@ -128,7 +169,7 @@ bool rwd_keeper_activate_new_rules(
                 newest = version;
             }
         }
-        if (is_new && newest != NULL) {
+        if (is_new && newest != NULL && may(context, newest)) {
             activate_for_all(versions, newest, cause);
             any = true;
         }
@@ -144,6 +185,10 @@ enum rwd_status rwd_keeper_shadow(struct rwd_keeper_versions *versions,
 {
     const struct rwd_keeper_version *other =
         rwd_keeper_in_role(versions, version->names.rule_no, RWD_RULEBOOK_SHADOW);
+    enum rwd_status status = check_is_rule(version, error);
+    if (status != RWD_OK) {
+        return status;
+    }
     if (rwd_keeper_in_force(version) && version != other) {
         return rwd_fail(error, RWD_CONFLICT,
             "%s@%s is %s: players have it already, and a shadow gives nothing",
@@ -179,6 +224,15 @@ static struct rwd_keeper_version *active_before(
     return target;
 }
 
+struct rwd_keeper_version *rwd_keeper_rollback_target(
+    const struct rwd_keeper_versions *versions, struct rwd_text rule_id)
+{
+    uint32_t rule_no = rwd_keeper_rule_no(versions, rule_id);
+    return rule_no != 0 && rwd_keeper_in_role(versions, rule_no, RWD_RULEBOOK_CANARY) == NULL
+               ? active_before(versions, rule_id)
+               : NULL;
+}
+
 enum rwd_status rwd_keeper_rollback(struct rwd_keeper_versions *versions, struct rwd_text rule_id,
     const struct rwd_keeper_cause *cause, struct rwd_keeper_version **version,
     struct rwd_error *error)
@@ -186,6 +240,11 @@ enum rwd_status rwd_keeper_rollback(struct rwd_keeper_versions *versions, struct
     uint32_t rule_no = rwd_keeper_rule_no(versions, rule_id);
     if (rule_no == 0) {
         return rwd_fail(error, RWD_NOT_FOUND, "there is no rule '%.*s'", RWD_TEXT_ARGS(rule_id));
+    }
+    if (rwd_rule_kind_of(rule_id) == RWD_KIND_FORMULA) {
+        return rwd_fail(error, RWD_CONFLICT,
+            "%.*s: a formula's versions stand side by side; roll back the rule that takes it",
+            RWD_TEXT_ARGS(rule_id));
     }
     struct rwd_keeper_version *canary = rwd_keeper_in_role(versions, rule_no, RWD_RULEBOOK_CANARY);
     if (canary != NULL) {
@@ -238,6 +297,10 @@ enum rwd_status rwd_keeper_ramp(struct rwd_keeper_versions *versions,
     const struct rwd_keeper_cause *cause, struct rwd_error *error)
 {
     uint32_t step = 0;
+    enum rwd_status status = check_is_rule(version, error);
+    if (status != RWD_OK) {
+        return status;
+    }
     while (step < plan->step_count && plan->steps[step] < version->share) {
         step++;
     }
@@ -246,7 +309,7 @@ enum rwd_status rwd_keeper_ramp(struct rwd_keeper_versions *versions,
             "%s@%s has %u %% of the players: no step of this ramp is larger",
             version->names.rule_id, version->names.version, version->share);
     }
-    enum rwd_status status = check_share(versions, version, plan->steps[step], error);
+    status = check_share(versions, version, plan->steps[step], error);
     if (status == RWD_OK) {
         version->ramp = *plan;
         version->ramp.step = step;

@@ -127,15 +127,16 @@ struct rwd_keeper_version *rwd_keeper_version_add(struct rwd_keeper_versions *ve
 }
 
 enum rwd_status rwd_keeper_version_load(struct rwd_keeper_version *version,
-    const struct rwd_sandbox_limits *limits, struct rwd_error *error)
+    const struct rwd_formula_shelf *shelf, const struct rwd_sandbox_limits *limits,
+    struct rwd_error *error)
 {
     if (version->shared != NULL) {
         return RWD_OK;
     }
     struct rwd_rule *rule = NULL;
     enum rwd_status status =
-        rwd_rule_load((struct rwd_text){.data = version->source, .size = version->source_size},
-            version->source_name, limits, &rule, error);
+        rwd_rule_load_with((struct rwd_text){.data = version->source, .size = version->source_size},
+            version->source_name, shelf, limits, &rule, error);
     if (status == RWD_OK) {
         rule->rule_no = version->names.rule_no;
         rule->version_no = version->names.version_no;

@@ -53,7 +53,11 @@ struct rwd_keeper_version {
     bool changed;                   /* its state is not journaled yet */
 };
 
-/* Has a place in the rulebook, and which. */
+static inline enum rwd_rule_kind rwd_keeper_kind(const struct rwd_keeper_version *version)
+{
+    return rwd_rule_kind_of(rwd_text_of(version->names.rule_id));
+}
+/* Has a place in the rulebook, and which; a formula's is in the rules that take it. */
 bool rwd_keeper_in_force(const struct rwd_keeper_version *version);
 enum rwd_rulebook_role rwd_keeper_role(const struct rwd_keeper_version *version);
 
@@ -78,9 +82,10 @@ struct rwd_keeper_version *rwd_keeper_in_role(
 /* Adds the rule, which is given, as a version of these bytes. */
 struct rwd_keeper_version *rwd_keeper_version_add(struct rwd_keeper_versions *versions,
     struct rwd_rule **rule, struct rwd_text source, const char *source_name, int64_t now_ms);
-/* Loads it from its source, where it is not loaded. As rwd_rule_load. */
+/* Loads it from its source, where it is not loaded. As rwd_rule_load_with. */
 RWD_MUST_USE enum rwd_status rwd_keeper_version_load(struct rwd_keeper_version *version,
-    const struct rwd_sandbox_limits *limits, struct rwd_error *error);
+    const struct rwd_formula_shelf *shelf, const struct rwd_sandbox_limits *limits,
+    struct rwd_error *error);
 
 /* A version, or its new state, from a row of the store or the journal. *is_new: it is to be told to
  * the directory. CORRUPT: it does not fit the others. */

@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "domain/experiment.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,13 +15,25 @@
 
 enum { PATH_SIZE_MAX = 4096 };
 
-static bool is_rule_folder(const char *dir, const char *name)
+/* Where the rules stand, the folders of other things are none of theirs. */
+static bool is_reserved(const char *name)
+{
+    char prefix[RWD_RULE_ID_SIZE_MAX];
+    (void)snprintf(prefix, sizeof prefix, "%s/", name);
+    bool reserved = strcmp(name, "schemas") == 0;
+    for (int kind = 0; kind < RWD_KIND_RULE; kind++) {
+        reserved |= strcmp(prefix, rwd_rule_kind_prefix((enum rwd_rule_kind)kind)) == 0;
+    }
+    return reserved;
+}
+
+static bool is_rule_folder(const char *dir, const char *name, enum rwd_rule_kind kind)
 {
     char path[PATH_SIZE_MAX];
     struct stat status;
     (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    return name[0] != '.' && strcmp(name, "schemas") != 0 && strcmp(name, "formulas") != 0 &&
-           strcmp(name, "experiments") != 0 && strlen(name) < RWD_RULE_ID_SIZE_MAX &&
+    return name[0] != '.' && !(kind == RWD_KIND_RULE && is_reserved(name)) &&
+           strlen(rwd_rule_kind_prefix(kind)) + strlen(name) < RWD_RULE_ID_SIZE_MAX &&
            stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
@@ -53,9 +64,9 @@ static int compare_files(const void *left, const void *right)
 {
     const struct rwd_rule_file *a = left;
     const struct rwd_rule_file *b = right;
-    int a_later = strchr(a->rule_id, '/') == NULL;
-    int b_later = strchr(b->rule_id, '/') == NULL;
-    int order = a_later != b_later ? a_later - b_later : strcmp(a->rule_id, b->rule_id);
+    int order = (int)rwd_rule_kind_of(rwd_text_of(a->rule_id)) -
+                (int)rwd_rule_kind_of(rwd_text_of(b->rule_id));
+    order = order != 0 ? order : strcmp(a->rule_id, b->rule_id);
     return order != 0 ? order : rwd_rule_version_compare(a->version, b->version);
 }
 
@@ -105,43 +116,39 @@ static void list_versions(struct listing *listing, const char *dir, const char *
     }
 }
 
-/* <dir>/experiments/<key>/: where there are none, there is no such folder. */
-static void list_experiments(struct listing *listing, const char *dir)
+/* Where there are none of a kind, there is no such folder. False: it cannot be read. */
+static bool list_kind(struct listing *listing, const char *dir, enum rwd_rule_kind kind)
 {
     char folder[PATH_SIZE_MAX / 2];
-    char id[RWD_RULE_ID_SIZE_MAX];
-    (void)snprintf(folder, sizeof folder, "%s/experiments", dir);
+    const char *prefix = rwd_rule_kind_prefix(kind);
+    (void)snprintf(folder, sizeof folder, "%s/%s", dir, prefix);
     DIR *open = opendir(folder);
-    for (struct dirent *entry = open != NULL ? readdir(open) : NULL; entry != NULL;
-         entry = readdir(open)) {
-        if (is_rule_folder(folder, entry->d_name) &&
-            strlen(entry->d_name) < RWD_EXPERIMENT_KEY_SIZE_MAX) {
-            (void)snprintf(id, sizeof id, RWD_EXPERIMENT_ID_PREFIX "%.*s",
-                RWD_EXPERIMENT_KEY_SIZE_MAX - 1, entry->d_name);
+    if (open == NULL) {
+        return false;
+    }
+    for (struct dirent *entry = readdir(open); entry != NULL; entry = readdir(open)) {
+        if (is_rule_folder(folder, entry->d_name, kind)) {
+            char id[RWD_RULE_ID_SIZE_MAX];
+            (void)snprintf(
+                id, sizeof id, "%s%.*s", prefix, RWD_RULE_ID_SIZE_MAX - 1, entry->d_name);
             list_versions(listing, dir, id);
         }
     }
-    if (open != NULL) {
-        (void)closedir(open);
-    }
+    (void)closedir(open);
+    return true;
 }
 
 enum rwd_status rwd_rule_folder_list(
     const char *dir, struct rwd_rule_file **files, size_t *count, struct rwd_error *error)
 {
     struct listing listing = {0};
-    DIR *open = opendir(dir);
-    if (open == NULL) {
+    if (!list_kind(&listing, dir, RWD_KIND_RULE)) {
         return rwd_fail(
             error, RWD_UNAVAILABLE, "rules.dir: cannot read %s: %s", dir, strerror(errno));
     }
-    for (struct dirent *entry = readdir(open); entry != NULL; entry = readdir(open)) {
-        if (is_rule_folder(dir, entry->d_name)) {
-            list_versions(&listing, dir, entry->d_name);
-        }
+    for (int kind = 0; kind < RWD_KIND_RULE; kind++) {
+        (void)list_kind(&listing, dir, (enum rwd_rule_kind)kind);
     }
-    (void)closedir(open);
-    list_experiments(&listing, dir);
     if (listing.count > 0) {
         qsort(listing.files, listing.count, sizeof *listing.files, compare_files);
     }
@@ -240,17 +247,19 @@ enum rwd_status rwd_rule_file_read(
     return RWD_OK;
 }
 
-static void watch_one_level(int fd, const char *dir)
+static void watch_kind(int fd, const char *rules_dir, enum rwd_rule_kind kind)
 {
     /* A file that is written is looked at again when its writer closes it, one that was refused
      * also when it goes away or becomes readable. */
     const uint32_t what =
         IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_ATTRIB;
+    char dir[PATH_SIZE_MAX / 2];
+    (void)snprintf(dir, sizeof dir, "%s/%s", rules_dir, rwd_rule_kind_prefix(kind));
     (void)inotify_add_watch(fd, dir, what);
     DIR *open = opendir(dir);
     for (struct dirent *entry = open != NULL ? readdir(open) : NULL; entry != NULL;
          entry = readdir(open)) {
-        if (is_rule_folder(dir, entry->d_name)) {
+        if (is_rule_folder(dir, entry->d_name, kind)) {
             char path[PATH_SIZE_MAX];
             (void)snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
             (void)inotify_add_watch(fd, path, what);
@@ -263,10 +272,9 @@ static void watch_one_level(int fd, const char *dir)
 
 static void watch_folders(int fd, const char *dir)
 {
-    char experiments[PATH_SIZE_MAX];
-    (void)snprintf(experiments, sizeof experiments, "%s/experiments", dir);
-    watch_one_level(fd, dir);
-    watch_one_level(fd, experiments);
+    for (int kind = 0; kind < RWD_KIND_COUNT; kind++) {
+        watch_kind(fd, dir, (enum rwd_rule_kind)kind);
+    }
 }
 
 int rwd_rule_folder_watch(const char *dir)

@@ -1,9 +1,9 @@
 /*
  * rule_folder: finds rule files, <dir>/<id>/<version>.lua, and tells when the folder changes.
  *
- * An experiment is one file too, <dir>/experiments/<key>/<version>.lua, of rule id
- * "experiments/<key>"; experiments come first, for rules name them. schemas/, formulas/, dot files
- * and *_test.lua are passed over.
+ * What rules name are files too: <dir>/formulas/<id>/<version>.lua of rule id "formulas/<id>", and
+ * <dir>/experiments/<key>/<version>.lua. They come first. schemas/, dot files and *_test.lua are
+ * passed over.
  */
 #ifndef RWD_ENGINE_RULE_FOLDER_H
 #define RWD_ENGINE_RULE_FOLDER_H
@@ -17,7 +17,7 @@ struct rwd_rule_file {
     char version[RWD_RULE_VERSION_SIZE_MAX];
 };
 
-/* By rule id, then version as numbers, ascending. UNAVAILABLE: dir cannot be read. */
+/* By kind, rule id, then version as numbers, ascending. UNAVAILABLE: dir cannot be read. */
 RWD_MUST_USE enum rwd_status rwd_rule_folder_list(
     const char *dir, struct rwd_rule_file **files, size_t *count, struct rwd_error *error);
 void rwd_rule_files_free(struct rwd_rule_file *files, size_t count);

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "domain/experiment.h"
+#include "domain/rule_kind.h"
 
 #include <stdio.h>
 
@@ -73,7 +73,7 @@ static void put_arms(
             rwd_directory_rule(directory, player->exposures[i].experiment_no);
         if (entry != NULL) {
             rwd_buffer_put_format(out, "%s\"%s\":\"%s\"", first ? "" : ",",
-                rwd_experiment_key_of(entry->rule_id).data, player->exposures[i].arm);
+                rwd_rule_bare_id(entry->rule_id).data, player->exposures[i].arm);
             first = false;
         }
     }

@@ -5,6 +5,12 @@
 #define RAISES RWD_ATTACK_RAISES
 #define HARMLESS RWD_ATTACK_HARMLESS
 
+/* A formula's file; and then the rule that takes it. */
+#define FORMULA(head, body)                                                                        \
+    "@formula " head                                                                               \
+    "\nreturn formula { id = 'f', version = '1.0.0', compute = function(a)\n" body "\nend }@rule "
+#define TAKE "local f = formula 'f@1.0.0' "
+
 const struct rwd_attack rwd_attacks[] = {
     /* Loops */
     {"endless while", STOPPED, "", NULL, "while true do end"},
@@ -124,6 +130,53 @@ const struct rwd_attack rwd_attacks[] = {
     {"undeclared state", RAISES, "has no field", NULL, "state.other = 1"},
     {"long text in state", RAISES, "longer than", NULL, "state.s = ('x'):rep(65)"},
     {"nan in state", RAISES, "finite", NULL, "state.s = 0 / 0"},
+    /* Through a formula */
+    {"endless loop in a formula", STOPPED,
+        "formulas/f/1.0.0.lua:", FORMULA("", "while true do end") TAKE, "f()"},
+    {"pcall around a formula that loops", STOPPED, "", FORMULA("", "while true do end") TAKE,
+        "while true do pcall(f) end"},
+    {"formula that loops when it is loaded", REFUSED, "instructions",
+        FORMULA("while true do end", "return a") TAKE, "f()"},
+    {"formula under pcall that loops when it is loaded", REFUSED, "instructions",
+        FORMULA("while true do end", "return a") "local ok, f = pcall(formula, 'f@1.0.0')", "f()"},
+    {"memory bomb in a formula", STOPPED, "memory",
+        FORMULA("", "while true do a = a .. a end") TAKE, "f('x')"},
+    {"rule and formula that call one another", STOPPED, "", FORMULA("", "return 1 + a()") TAKE,
+        "local function g() return 1 + f(g) end f(g)"},
+    {"counter in a formula", REFUSED, "outside", FORMULA("local n = 0", "n = n + 1 return n") TAKE,
+        "return nil, f()"},
+    {"counter that a formula's file makes", REFUSED, "outside",
+        FORMULA("local function make() local n = 0 return function() n = n + 1 return n end end "
+                "local add = make()",
+            "return add()") TAKE,
+        "return nil, f()"},
+    {"counter that a formula returns", REFUSED, "outside",
+        FORMULA("", "return function() a = a + 1 return a end") TAKE "local add = f(0)",
+        "return nil, add()"},
+    {"table of a formula's file", RAISES, "read-only",
+        FORMULA("local seen = {}", "seen[1] = a") TAKE, "f(1)"},
+    {"table that a formula hands out", RAISES, "read-only",
+        FORMULA("local t = {}", "return t") TAKE, "f().x = 1"},
+    {"table of the rule in a formula's hands", RAISES, "read-only",
+        FORMULA("", "a.x = 1") TAKE "local t = {}", "f(t)"},
+    {"reward in a formula", REFUSED, "unknown name 'cash'",
+        FORMULA("", "return cash { amount = '1.00', currency = 'EUR' }") TAKE, "return f()"},
+    {"rule in a formula's file", REFUSED, "unknown name 'rule'",
+        "@formula rule { id = 'x', version = '1.0.0', on = 'bet' }@rule " TAKE, "return f()"},
+    {"chance in a formula", RAISES, "random", FORMULA("", "return math.random()") TAKE,
+        "return nil, f()"},
+    {"formula in a formula", REFUSED, "no other formula",
+        FORMULA("local g = formula 'f@1.0.0'", "return g(a)") TAKE, "return f()"},
+    {"formula that is not there, under pcall", REFUSED, "there is no formula",
+        "local ok, f = pcall(formula, 'g@1.0.0')", "return nil"},
+    {"formula taken in a call", REFUSED, "top of the file", FORMULA("", "return a"),
+        "local f = formula 'f@1.0.0'"},
+    {"formula taken in a call by another name", RAISES, "top of a rule's file",
+        FORMULA("", "return a") "local take = formula", "local f = take 'f@1.0.0'"},
+    {"formula for a function of the rule", REFUSED, "in this file",
+        FORMULA("", "return 1") TAKE
+        "return rule { id = 'attack', version = '1.0.0', on = 'bet', score = f }",
+        NULL},
     /* Host functions at their edges */
     {"insert at 1e308", RAISES, "position", NULL, "table.insert({}, 1e308, 1)"},
     {"insert at nan", RAISES, "position", NULL, "table.insert({}, 0 / 0, 1)"},

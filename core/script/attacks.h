@@ -18,9 +18,11 @@ enum rwd_attack_end {
 struct rwd_attack {
     const char *name;
     enum rwd_attack_end end;
-    const char *says;  /* must stand in the error's text */
-    const char *chunk; /* in front of rule{...}; NULL: nothing */
-    const char *body;  /* of grant(event, player, state); NULL: chunk is the whole file */
+    const char *says; /* must stand in the error's text */
+    /* In front of rule{...}; NULL: nothing. "@formula ... @rule ...": first the file of a formula,
+     * f@1.0.0, then the chunk. */
+    const char *chunk;
+    const char *body; /* of grant(event, player, state); NULL: chunk is the whole file */
 };
 
 extern const struct rwd_attack rwd_attacks[];

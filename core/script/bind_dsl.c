@@ -22,6 +22,8 @@
  *       end,
  *     }
  *
+ * formula "id@version" at the top of the file takes a formula: see dsl_formula.c.
+ *
  * Aggregates: count(window), sum(path, window), min(path, window), max(path, window),
  * last(path [, window]); windows are "1m" "1h" "1d" "7d" "all", by UTC and event time.
  *
@@ -106,7 +108,18 @@ static int make_last(lua_State *L)
     return make_aggregate(L, RWD_AGGREGATE_LAST, true, "last");
 }
 
-static bool take_function(const struct rwd_fields *fields, const char *key, enum rwd_vm_slot slot)
+/* The function on top: not the sandbox's, and no formula itself. by_arm's are as good as its own.
+ */
+static bool is_of_this_file(lua_State *L)
+{
+    lua_Debug debug;
+    lua_pushvalue(L, -1);
+    (void)lua_getinfo(L, ">S", &debug);
+    return strcmp(debug.source, "=by_arm") == 0 ||
+           (debug.source[0] == '@' && strcmp(debug.source + 1, rwd_vm_of(L)->name) == 0);
+}
+
+bool rwd_dsl_take_function(const struct rwd_fields *fields, const char *key, enum rwd_vm_slot slot)
 {
     lua_State *L = fields->L;
     lua_getfield(L, fields->table, key);
@@ -114,7 +127,7 @@ static bool take_function(const struct rwd_fields *fields, const char *key, enum
     if (there && lua_type(L, -1) != LUA_TFUNCTION) {
         rwd_fields_fail(fields, key, "must be a function, not a %s", rwd_vm_type_name(L, -1));
     }
-    if (there && lua_iscfunction(L, -1)) {
+    if (there && !is_of_this_file(L)) {
         rwd_fields_fail(fields, key, "must be a function written in this file");
     }
     lua_rawseti(L, LUA_REGISTRYINDEX, (int)slot);
@@ -196,9 +209,9 @@ static int rule_call(lua_State *L)
     fields.source = dsl->source;
     fields.offset = rwd_source_find_call(dsl->source, 0, RWD_TEXT("rule"));
     rwd_fields_check(&fields);
-    bool has_when = take_function(&fields, "when", RWD_SLOT_WHEN);
-    bool has_score = take_function(&fields, "score", RWD_SLOT_SCORE);
-    bool has_grant = take_function(&fields, "grant", RWD_SLOT_GRANT);
+    bool has_when = rwd_dsl_take_function(&fields, "when", RWD_SLOT_WHEN);
+    bool has_score = rwd_dsl_take_function(&fields, "score", RWD_SLOT_SCORE);
+    bool has_grant = rwd_dsl_take_function(&fields, "grant", RWD_SLOT_GRANT);
     if (dsl->rule != NULL) {
         dsl->rule->has_when = has_when;
         dsl->rule->has_score = has_score;
@@ -206,26 +219,46 @@ static int rule_call(lua_State *L)
         rwd_dsl_read_rule(&fields, dsl->rule);
         check_laws(&fields, dsl->rule);
     }
+    rwd_dsl_push_declared(L);
+    return 1;
+}
+
+void rwd_dsl_push_declared(lua_State *L)
+{
     (void)rwd_vm_new_object(L, sizeof(struct rwd_object), RWD_OBJECT_RULE);
     lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_OPAQUE_META);
     lua_setmetatable(L, -2);
-    return 1;
+}
+
+void rwd_dsl_run_file(lua_State *L, struct rwd_dsl *dsl)
+{
+    struct rwd_vm *vm = rwd_vm_of(L);
+    enum rwd_object_kind wanted = dsl->want_tests ? RWD_OBJECT_TESTS : RWD_OBJECT_RULE;
+    vm->environment = rwd_dsl_environment(L, dsl);
+    bool is_formula = vm->environment == RWD_SLOT_FORMULA_ENVIRONMENT;
+    rwd_vm_load(L, dsl->source);
+    lua_call(L, 0, 1);
+    if (dsl->broken.text[0] != '\0') {
+        (void)luaL_error(L, "%s", dsl->broken.text);
+    }
+    const struct rwd_object *object = rwd_vm_object(L, -1);
+    if (object == NULL || object->kind != wanted) {
+        (void)luaL_error(L, "%s:%d: the file must end with return %s { ... }", vm->name,
+            rwd_source_line(dsl->source, dsl->source.size),
+            dsl->want_tests ? "tests"
+            : is_formula    ? "formula"
+                            : "rule");
+    }
+    if (is_formula) {
+        rwd_vm_freeze(L, RWD_SLOT_COMPUTE, RWD_SLOT_COMPUTE);
+    } else if (!dsl->want_tests) {
+        rwd_vm_freeze(L, RWD_SLOT_WHEN, RWD_SLOT_GRANT);
+    }
 }
 
 static int run_file(lua_State *L)
 {
-    struct rwd_dsl *dsl = lua_touserdata(L, 1);
-    enum rwd_object_kind wanted = dsl->want_tests ? RWD_OBJECT_TESTS : RWD_OBJECT_RULE;
-    rwd_vm_load(L, dsl->source);
-    lua_call(L, 0, 1);
-    const struct rwd_object *object = rwd_vm_object(L, -1);
-    if (object == NULL || object->kind != wanted) {
-        return luaL_error(L, "%s:%d: the file must end with return %s { ... }", rwd_vm_of(L)->name,
-            rwd_source_line(dsl->source, dsl->source.size), dsl->want_tests ? "tests" : "rule");
-    }
-    if (!dsl->want_tests) {
-        rwd_vm_freeze(L);
-    }
+    rwd_dsl_run_file(L, lua_touserdata(L, 1));
     return 0;
 }
 
@@ -254,6 +287,7 @@ void rwd_bind_dsl(lua_State *L)
     static const luaL_Reg functions[] = {
         {"rule", rule_call},
         {"experiment", rwd_dsl_experiment},
+        {"formula", rwd_dsl_formula},
         {"count", make_count},
         {"sum", make_sum},
         {"min", make_min},

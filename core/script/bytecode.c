@@ -45,7 +45,7 @@ struct function {
  * leaks nothing. */
 struct inspection {
     lua_State *L;
-    bool globals; /* check names too, not only assignments */
+    bool globals; /* a chunk as it is loaded: check names too, not only assignments */
     struct rwd_wire wire;
     const unsigned char *start;
     struct function *functions; /* a stack, as the dump is: children before their parent */
@@ -146,17 +146,28 @@ static uint32_t line_of(const struct prototype *proto, size_t i)
     return proto->first_line + line;
 }
 
-static void check_global(struct inspection *at, unsigned op, struct rwd_text name, uint32_t line)
+/* is_chunk: the code is the file's own, not a function's in it. */
+static void check_global(
+    struct inspection *at, unsigned op, struct rwd_text name, uint32_t line, bool is_chunk)
 {
     lua_State *L = at->L;
+    enum rwd_vm_slot environment = rwd_vm_of(L)->environment;
     if (op == OP_GSET) {
         refuse(at, line, "a rule has no globals between calls: make '%s' local", name);
     }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_ENVIRONMENT);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, (int)environment);
     rwd_vm_push_text(L, name);
     lua_rawget(L, -2);
     if (lua_isnil(L, -1)) {
-        refuse(at, line, "unknown name '%s': the sandbox has no such function or library", name);
+        refuse(at, line,
+            environment == RWD_SLOT_ENVIRONMENT
+                ? "unknown name '%s': the sandbox has no such function or library"
+                : "unknown name '%s': a formula sees its arguments and plain Lua, nothing else",
+            name);
+    }
+    if (!is_chunk && rwd_text_is(name, "formula")) {
+        refuse(
+            at, line, "%s \"id@version\" belongs at the top of the file, not in a function", name);
     }
     lua_pop(L, 2);
     lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_MENTIONED);
@@ -226,7 +237,8 @@ static void read_constants(
     }
 }
 
-static void read_code(struct inspection *at, const struct prototype *proto, struct function *self)
+static void read_code(
+    struct inspection *at, const struct prototype *proto, bool is_chunk, struct function *self)
 {
     for (uint32_t i = 0; i < proto->code_count; i++) {
         const unsigned char *word = proto->code + 4 * (size_t)i;
@@ -234,7 +246,7 @@ static void read_code(struct inspection *at, const struct prototype *proto, stru
         unsigned d = word[2] + 256U * word[3];
         uint32_t line = line_of(proto, i);
         /* The return at the very end stands on the line of `end`, which mostly is no code. */
-        if (i + 1 < proto->code_count || op != OP_RET0) {
+        if (at->globals && (i + 1 < proto->code_count || op != OP_RET0)) {
             rwd_coverage_note(rwd_vm_of(at->L)->limits.coverage, line, RWD_COVERAGE_CODE);
         }
         if ((op == OP_GGET || op == OP_GSET) && at->globals) {
@@ -242,8 +254,8 @@ static void read_code(struct inspection *at, const struct prototype *proto, stru
             if (d >= proto->constant_count || at->constants[proto->constant_count - 1 - d] == 0) {
                 (void)luaL_error(at->L, UNKNOWN_FORM);
             }
-            check_global(
-                at, op, constant_text(at, at->constants[proto->constant_count - 1 - d]), line);
+            check_global(at, op, constant_text(at, at->constants[proto->constant_count - 1 - d]),
+                line, is_chunk);
         } else if (op >= OP_USETV && op <= OP_USETP && word[1] < UPVALUE_COUNT_MAX) {
             self->line = self->assigned == 0 ? line : self->line;
             self->assigned |= (uint64_t)1 << word[1];
@@ -272,7 +284,8 @@ static void read_function(struct inspection *at, const unsigned char *end)
     read_head(at, &proto, end);
     read_constants(at, &proto, &child_count);
     struct function self = {.upvalue_count = proto.upvalue_count, .upvalues = proto.upvalues};
-    read_code(at, &proto, &self);
+    /* The last one of the dump, before its closing zero. */
+    read_code(at, &proto, end + 1 == at->wire.end, &self);
     for (; child_count > 0; child_count--) {
         inherit(&self, &at->functions[--at->function_count]);
     }

@@ -237,10 +237,7 @@ void rwd_dsl_read_experiment(const struct rwd_fields *fields, struct rwd_rule *r
     read_group(fields, experiment);
     (void)rwd_fields_each(fields, "strata", 3, visit_stratum, experiment);
     read_metrics(fields, experiment);
-    rule->kyc_min_level = -1;
-    rule->rg = true;
-    rule->cap_per_event = rule->cap_per_minute = RWD_CAP_NONE_SET;
-    rule->cap_per_hour = rule->cap_per_day = RWD_CAP_NONE_SET;
+    rwd_dsl_decides_nothing(rule);
 }
 
 int rwd_dsl_experiment(lua_State *L)
@@ -260,8 +257,6 @@ int rwd_dsl_experiment(lua_State *L)
         rwd_dsl_read_experiment(&fields, dsl->rule);
     }
     dsl->done = true;
-    (void)rwd_vm_new_object(L, sizeof(struct rwd_object), RWD_OBJECT_RULE);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_OPAQUE_META);
-    lua_setmetatable(L, -2);
+    rwd_dsl_push_declared(L);
     return 1;
 }

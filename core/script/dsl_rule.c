@@ -18,8 +18,7 @@ enum {
     PRIORITY_MAX = 1000000,
 };
 
-/* Lower-case names of files and keys: no dots, no slashes, nothing to escape. */
-static bool is_id(struct rwd_text text)
+bool rwd_dsl_is_id(struct rwd_text text)
 {
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
@@ -33,7 +32,7 @@ static bool is_id(struct rwd_text text)
 
 static void check_id(const struct rwd_fields *fields, const char *key, struct rwd_text text)
 {
-    if (!is_id(text)) {
+    if (!rwd_dsl_is_id(text)) {
         rwd_fields_fail(fields, key,
             "'%.*s' must be a lower-case letter, then letters, digits, _ or -",
             RWD_TEXT_ARGS(text));
@@ -49,8 +48,7 @@ void rwd_dsl_read_id(
     }
 }
 
-/* "2.0.0": three numbers without leading zeros. */
-static bool is_version(const char *text)
+bool rwd_dsl_is_version(const char *text)
 {
     for (int part = 0; part < 3; part++) {
         size_t digits = strspn(text, "0123456789");
@@ -454,12 +452,21 @@ static void read_aggregates(const struct rwd_fields *parent, struct rwd_rule *ru
 void rwd_dsl_read_version(const struct rwd_fields *fields, struct rwd_rule *rule)
 {
     rwd_fields_copy(fields, "version", true, rule->version, sizeof rule->version);
-    if (!is_version(rule->version)) {
+    if (!rwd_dsl_is_version(rule->version)) {
         rwd_fields_fail(
             fields, "version", "'%s' must be three numbers like \"2.0.0\"", rule->version);
     }
     rule->title = read_line(fields, "title");
     rule->owner = read_line(fields, "owner");
+}
+
+void rwd_dsl_decides_nothing(struct rwd_rule *rule)
+{
+    rule->active_to_ms = rule->active_to_ms != 0 ? rule->active_to_ms : INT64_MAX;
+    rule->kyc_min_level = -1;
+    rule->rg = true;
+    rule->cap_per_event = rule->cap_per_minute = RWD_CAP_NONE_SET;
+    rule->cap_per_hour = rule->cap_per_day = RWD_CAP_NONE_SET;
 }
 
 void rwd_dsl_read_rule(const struct rwd_fields *fields, struct rwd_rule *rule)

@@ -135,7 +135,8 @@ static void freeze_value(lua_State *L, unsigned depth, unsigned *count)
     *count += 1;
     if (depth > DEPTH_MAX || *count > OBJECT_COUNT_MAX) {
         (void)luaL_error(L,
-            "%s: tables and functions outside when, score and grant: more than %d, or more than %d "
+            "%s: tables and functions outside the functions of the file: more than %d, or more "
+            "than %d "
             "inside one another",
             rwd_vm_of(L)->name, OBJECT_COUNT_MAX, DEPTH_MAX);
     }
@@ -147,14 +148,14 @@ static void freeze_value(lua_State *L, unsigned depth, unsigned *count)
     }
 }
 
-void rwd_vm_freeze(lua_State *L)
+void rwd_vm_freeze(lua_State *L, enum rwd_vm_slot first, enum rwd_vm_slot last)
 {
     unsigned count = 0;
     lua_newtable(L);
     lua_rawseti(L, LUA_REGISTRYINDEX, RWD_SLOT_FROZEN);
     lua_newtable(L);
     lua_rawseti(L, LUA_REGISTRYINDEX, RWD_SLOT_VISITED);
-    for (int slot = RWD_SLOT_WHEN; slot <= RWD_SLOT_GRANT; slot++) {
+    for (int slot = (int)first; slot <= (int)last; slot++) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, slot);
         freeze_value(L, 0, &count);
         lua_pop(L, 1);

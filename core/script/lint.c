@@ -457,6 +457,9 @@ size_t rwd_lint_rule(const struct rwd_rule *rule, const struct rwd_schema_regist
         .schemas = schemas,
         .unknown_allowed = unknown_allowed,
         .findings = findings};
+    if (rule->on_count == 0) {
+        return 0; /* what `event` is to a formula is for its rules to say */
+    }
     check_events(&lint);
     struct token before[2] = {{0}, {0}};
     for (struct token token = next_token(&lint); token.kind != TOKEN_END;

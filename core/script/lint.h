@@ -11,7 +11,7 @@
  * The laws of the house (pays without a budget, cash without KYC) are loading's own.
  *
  * It reads tokens, not meaning: `event` is the name event, and the first parameter of when, score
- * and grant. What it cannot follow it lets pass.
+ * and grant. What it cannot follow it lets pass, as it does what listens to no event.
  *
  * Threads: pure.
  */

@@ -27,6 +27,10 @@ void rwd_rule_destroy(struct rwd_rule *rule)
             rwd_free((char *)rule->states[i].initial.text.data);
         }
     }
+    for (size_t i = 0; i < rule->formula_count; i++) {
+        rwd_free(rule->formulas[i].source);
+    }
+    rwd_free(rule->formulas);
     rwd_free(rule->declares);
     rwd_free(rule->title);
     rwd_free(rule->owner);

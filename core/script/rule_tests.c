@@ -124,6 +124,11 @@ static void put_json(lua_State *L, int index, struct rwd_buffer *out, unsigned d
     }
 }
 
+void rwd_dsl_put_json(lua_State *L, int index, struct rwd_buffer *out)
+{
+    put_json(L, index, out, 0);
+}
+
 /* The value on top of the stack, as text of the caller's. */
 static char *take_json(lua_State *L)
 {
@@ -161,7 +166,7 @@ static void visit_event(const struct rwd_fields *fields, const char *key, size_t
     test->events[i] = take_json(fields->L);
 }
 
-static void read_case(const struct rwd_fields *fields, struct rwd_rule_test_case *test)
+static void read_name(const struct rwd_fields *fields, struct rwd_rule_test_case *test)
 {
     struct rwd_text name = {0};
     rwd_fields_require(fields, "name");
@@ -169,6 +174,29 @@ static void read_case(const struct rwd_fields *fields, struct rwd_rule_test_case
     test->name = rwd_copy(name.data, name.size);
     size_t at = rwd_source_find_key(fields->source, fields->offset, RWD_TEXT("name"));
     test->line = rwd_source_line(fields->source, at < fields->source.size ? at : fields->offset);
+}
+
+/* Of a formula: its values stay what they are, in the VM. */
+static void check_arguments(const struct rwd_fields *fields)
+{
+    lua_State *L = fields->L;
+    struct rwd_text error = {0};
+    rwd_fields_require(fields, "args");
+    lua_getfield(L, fields->table, "args");
+    lua_getfield(L, fields->table, "expect");
+    if (lua_type(L, -2) != LUA_TTABLE) {
+        rwd_fields_fail(
+            fields, "args", "must be a list { 4, 2 }, not a %s", rwd_vm_type_name(L, -2));
+    }
+    if (rwd_fields_text(fields, "error", 200, &error) != lua_isnil(L, -1)) {
+        rwd_fields_fail(fields, NULL, "takes one of expect = value and error = \"its words\"");
+    }
+    lua_pop(L, 2);
+}
+
+static void read_case(const struct rwd_fields *fields, struct rwd_rule_test_case *test)
+{
+    read_name(fields, test);
     test->player = take_field(fields, "player", "{}");
     rwd_fields_require(fields, "events");
     (void)rwd_fields_each(fields, "events", EVENT_COUNT_MAX, visit_event, test);
@@ -179,9 +207,10 @@ static void read_case(const struct rwd_fields *fields, struct rwd_rule_test_case
 static int tests_call(lua_State *L)
 {
     static const char *const keys[] = {"name", "player", "events", "expect", NULL};
+    static const char *const keys_of_formula[] = {"name", "args", "expect", "error", NULL};
     struct rwd_dsl *dsl = rwd_vm_of(L)->dsl;
     if (dsl == NULL || !dsl->want_tests || dsl->done) {
-        return luaL_error(L, "tests { ... } belongs, once, to a rule's test file");
+        return luaL_error(L, "tests { ... } belongs, once, to a test file");
     }
     dsl->done = true;
     lua_settop(L, 1);
@@ -201,16 +230,24 @@ static int tests_call(lua_State *L)
         if (lua_type(L, -1) != LUA_TTABLE) {
             rwd_fields_fail(&list, NULL, "must be a list of cases { name = ... }");
         }
-        struct rwd_fields fields = rwd_fields_open(L, lua_gettop(L), path, keys);
+        struct rwd_fields fields =
+            rwd_fields_open(L, lua_gettop(L), path, dsl->of_formula ? keys_of_formula : keys);
         fields.source = dsl->source;
         fields.offset = offset;
         rwd_fields_check(&fields);
         dsl->tests->case_count = i + 1;
-        read_case(&fields, &dsl->tests->cases[i]);
-        size_t at = rwd_source_find_key(dsl->source, offset, RWD_TEXT("expect"));
+        if (dsl->of_formula) {
+            read_name(&fields, &dsl->tests->cases[i]);
+            check_arguments(&fields);
+        } else {
+            read_case(&fields, &dsl->tests->cases[i]);
+        }
+        size_t at = rwd_source_find_key(
+            dsl->source, offset, dsl->of_formula ? RWD_TEXT("args") : RWD_TEXT("expect"));
         offset = at < dsl->source.size ? at + 1 : offset;
         lua_settop(L, 1);
     }
+    lua_rawseti(L, LUA_REGISTRYINDEX, RWD_SLOT_CASES);
     (void)rwd_vm_new_object(L, sizeof(struct rwd_object), RWD_OBJECT_TESTS);
     lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_OPAQUE_META);
     lua_setmetatable(L, -2);

@@ -198,7 +198,7 @@ struct rwd_rulebook *rwd_rulebook_create_seated(
     rulebook->experiments = rwd_new(count * sizeof(struct rwd_rule *));
     for (size_t i = 0; i < count; i++) {
         const struct rwd_rule *rule = seats[i].rule->rule;
-        if (rule->declares != NULL) {
+        if (rule->declares != NULL && seats[i].role == RWD_RULEBOOK_ACTIVE) {
             rulebook->experiments[rulebook->experiment_count++] = rule;
         }
     }

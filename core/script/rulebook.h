@@ -77,7 +77,7 @@ bool rwd_rulebook_takes(const struct rwd_rulebook_entry *entry, struct rwd_text 
 /* The shadows, whatever events they want. */
 const struct rwd_rulebook_entry *rwd_rulebook_shadows(
     const struct rwd_rulebook *rulebook, size_t *count);
-/* The experiment of that key: a rule with declares set; NULL: none is in force. */
+/* The experiment of that key, a rule with declares set: its one active version. NULL: none is. */
 const struct rwd_rule *rwd_rulebook_experiment(
     const struct rwd_rulebook *rulebook, struct rwd_text key);
 /* The first rule in order with this id that is no shadow, or NULL. */

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "script/dsl.h"
+#include "script/formula.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,9 +26,16 @@ struct rwd_sandbox {
 enum rwd_status rwd_rule_load(struct rwd_text source, const char *name,
     const struct rwd_sandbox_limits *limits, struct rwd_rule **out, struct rwd_error *error)
 {
+    return rwd_rule_load_with(source, name, NULL, limits, out, error);
+}
+
+enum rwd_status rwd_rule_load_with(struct rwd_text source, const char *name,
+    const struct rwd_formula_shelf *shelf, const struct rwd_sandbox_limits *limits,
+    struct rwd_rule **out, struct rwd_error *error)
+{
     struct rwd_vm *vm = NULL;
     struct rwd_rule *rule = rwd_new(sizeof *rule);
-    struct rwd_dsl dsl = {.source = source, .rule = rule};
+    struct rwd_dsl dsl = {.source = source, .rule = rule, .shelf = shelf};
     enum rwd_status status = rwd_vm_create(limits, name, &vm, error);
     if (status == RWD_OK) {
         status = rwd_dsl_run(vm, &dsl, error);
@@ -51,7 +59,9 @@ static enum rwd_status build(struct rwd_sandbox *sandbox, struct rwd_error *erro
 {
     const struct rwd_rule *rule = sandbox->rule;
     struct rwd_vm *vm = NULL;
-    struct rwd_dsl dsl = {.source = {.data = rule->source, .size = rule->source_size}};
+    const struct rwd_formula_shelf shelf = rwd_formula_shelf_of(rule);
+    struct rwd_dsl dsl = {
+        .source = {.data = rule->source, .size = rule->source_size}, .shelf = &shelf};
     enum rwd_status status = rwd_vm_create(&sandbox->limits, rule->source_name, &vm, error);
     if (status == RWD_OK) {
         status = rwd_dsl_run(vm, &dsl, error);

@@ -42,11 +42,17 @@ struct rwd_sandbox_limits {
 
 struct rwd_sandbox_limits rwd_sandbox_limits_default(void);
 
-/* Runs the file of one rule or experiment and reads what it declares, in a VM that is thrown away.
- * SCRIPT: error says "file:line: what" - a syntax error, an unknown or mistyped field, a law of the
- * house broken (pays and names no budget; cash without a KYC guard). name is for messages, e.g.
- * "rules/a/1.0.0.lua".
+struct rwd_formula_shelf;
+
+/* Runs the file of one rule, experiment or formula and reads what it declares, in a VM that is
+ * thrown away. SCRIPT: error says "file:line: what" - a syntax error, an unknown or mistyped field,
+ * a formula that is not on the shelf (formula.h), a law of the house broken (pays and names no
+ * budget; cash without a KYC guard). name is for messages, e.g. "rules/a/1.0.0.lua".
  */
+RWD_MUST_USE enum rwd_status rwd_rule_load_with(struct rwd_text source, const char *name,
+    const struct rwd_formula_shelf *shelf, const struct rwd_sandbox_limits *limits,
+    struct rwd_rule **rule, struct rwd_error *error);
+/* The same where there are no formulas. */
 RWD_MUST_USE enum rwd_status rwd_rule_load(struct rwd_text source, const char *name,
     const struct rwd_sandbox_limits *limits, struct rwd_rule **rule, struct rwd_error *error);
 

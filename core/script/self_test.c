@@ -1,8 +1,32 @@
 #include "script/self_test.h"
 #include "base/memory.h"
+#include "script/formula.h"
 
 #include <stdio.h>
 #include <string.h>
+
+static const char formula_mark[] = "@formula ";
+static const char rule_mark[] = "@rule ";
+
+/* The file of its formula; empty: it has none. */
+static struct rwd_text formula_of(const struct rwd_attack *attack)
+{
+    const char *chunk = attack->chunk != NULL ? attack->chunk : "";
+    if (strncmp(chunk, formula_mark, sizeof formula_mark - 1) != 0) {
+        return (struct rwd_text){0};
+    }
+    const char *begin = chunk + sizeof formula_mark - 1;
+    return (struct rwd_text){.data = begin, .size = (size_t)(strstr(begin, rule_mark) - begin)};
+}
+
+static enum rwd_status find_formula(void *context, struct rwd_text id, struct rwd_text version,
+    struct rwd_text *source, struct rwd_error *error)
+{
+    *source = formula_of(context);
+    return source->size > 0 && rwd_text_is(id, "f")
+               ? RWD_OK
+               : rwd_formula_unknown(id, version, (struct rwd_text){0}, error);
+}
 
 /* The file of an attack. "@repeat..." stands for its text repeated past every limit of a parser. */
 static void put_source(const struct rwd_attack *attack, struct rwd_buffer *out)
@@ -10,6 +34,10 @@ static void put_source(const struct rwd_attack *attack, struct rwd_buffer *out)
     enum { REPEAT_SIZE = 40000 };
     static const char repeat[] = "@repeat";
     const char *chunk = attack->chunk != NULL ? attack->chunk : "";
+    struct rwd_text formula = formula_of(attack);
+    if (formula.size > 0) {
+        chunk = formula.data + formula.size + sizeof rule_mark - 1;
+    }
     if (strncmp(chunk, repeat, sizeof repeat - 1) == 0) {
         bool comment = chunk[sizeof repeat - 1] == '-';
         rwd_buffer_put_string(out, "local x, and_y = 1 x = ");
@@ -69,6 +97,7 @@ finish:
 
 enum rwd_status rwd_attack_run(const struct rwd_attack *attack, struct rwd_error *error)
 {
+    const struct rwd_formula_shelf shelf = {.find = find_formula, .context = (void *)attack};
     struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
     struct rwd_buffer source = {0};
     struct rwd_rule *rule = NULL;
@@ -77,7 +106,8 @@ enum rwd_status rwd_attack_run(const struct rwd_attack *attack, struct rwd_error
     limits.deadline_ms *= 2;
     put_source(attack, &source);
     enum rwd_attack_end end = RWD_ATTACK_REFUSED;
-    if (rwd_rule_load(rwd_buffer_text(&source), "attack.lua", &limits, &rule, &said) == RWD_OK) {
+    if (rwd_rule_load_with(rwd_buffer_text(&source), "attack.lua", &shelf, &limits, &rule, &said) ==
+        RWD_OK) {
         if (call(rule, &limits, &said) == RWD_OK) {
             end = RWD_ATTACK_HARMLESS;
         } else {

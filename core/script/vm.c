@@ -521,6 +521,7 @@ enum rwd_status rwd_vm_create(const struct rwd_sandbox_limits *limits, const cha
     vm->limits = *limits;
     vm->name = name;
     vm->generation = 1;
+    vm->environment = RWD_SLOT_ENVIRONMENT;
     vm->lua = lua_newstate(rwd_vm_memory_get, &vm->memory);
     enum rwd_status status =
         vm->lua != NULL ? RWD_OK : rwd_fail(error, RWD_SCRIPT, "%s: no memory for a VM", name);
@@ -616,7 +617,7 @@ void rwd_vm_load(lua_State *L, struct rwd_text source)
             (int)(limit_ns / 1000000));
     }
     lua_remove(L, -2);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, RWD_SLOT_ENVIRONMENT);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, (int)vm->environment);
     (void)lua_setfenv(L, -2);
     rwd_vm_inspect_chunk(L);
 }

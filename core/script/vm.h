@@ -66,6 +66,10 @@ enum rwd_vm_slot {
     RWD_SLOT_FROZEN, /* original table -> its read-only stand-in, while a chunk is frozen */
     RWD_SLOT_VISITED,
     RWD_SLOT_MENTIONED, /* set of the globals that the loaded chunk reads */
+    RWD_SLOT_FORMULA_ENVIRONMENT,
+    RWD_SLOT_FORMULAS, /* "id@version" -> function, of those that the rule took */
+    RWD_SLOT_COMPUTE,  /* a formula's function */
+    RWD_SLOT_CASES,    /* of a formula's tests */
 };
 enum { RWD_SLOT_KEPT_COUNT = RWD_SLOT_STATE };
 
@@ -142,9 +146,10 @@ struct rwd_vm {
     uint32_t magic;
     lua_State *lua;
     struct rwd_sandbox_limits limits;
-    const char *name;         /* borrowed; the file's, for messages */
-    struct rwd_text source;   /* borrowed: of the chunk that was loaded */
-    enum rwd_vm_slot running; /* which function; 0: none */
+    const char *name;             /* borrowed; the file's, for messages */
+    struct rwd_text source;       /* borrowed: of the chunk that was loaded */
+    enum rwd_vm_slot environment; /* what a chunk sees that is loaded now */
+    enum rwd_vm_slot running;     /* which function; 0: none */
 
     uint32_t used; /* instructions and charges of this call */
     bool timed;
@@ -231,9 +236,9 @@ const char *rwd_vm_nearest(struct rwd_text wrong, const char *const *names);
 
 /* The table on top becomes a read-only stand-in for it. */
 void rwd_vm_make_read_only(lua_State *L);
-/* Makes all that functions when, score and grant can reach from outside read-only; raises where one
- * of them keeps something between calls. */
-void rwd_vm_freeze(lua_State *L);
+/* Makes all that the functions in these slots can reach from outside read-only; raises where one of
+ * them keeps something between calls. */
+void rwd_vm_freeze(lua_State *L, enum rwd_vm_slot first, enum rwd_vm_slot last);
 
 /* What bytecode.c found in a chunk; see there. */
 void rwd_vm_inspect_chunk(lua_State *L);

@@ -138,14 +138,36 @@ function experiment(fields) end
 ---@return function
 function by_arm(parts) end
 
+---A function that rules share. It sees its arguments, money, percent_of and plain Lua.
+---@class rewardd.Formula
+---@field id string
+---@field version string "1.0.0"
+---@field title? string
+---@field owner? string
+---@field compute fun(...: any): any
+
+---A formula's file ends with: return formula { ... }; a rule takes one, with its exact version, at
+---the top of its file: local win_multiple = formula "win_multiple@1.0.0"
+---@overload fun(reference: string): fun(...: any): any
+---@param fields rewardd.Formula
+---@return table
+function formula(fields) end
+
 ---@class rewardd.TestCase
 ---@field name string
 ---@field player? { kyc_level?: integer, geo?: string, platform?: string, payer?: boolean, self_excluded?: boolean, arm?: string }
 ---@field events table[] event_id, version, ts and user may be left out
 ---@field expect { points?: integer, rewards?: integer, held?: integer, milestones?: integer, errors?: integer }
 
+---Of a formula: one of expect and error.
+---@class rewardd.FormulaCase
+---@field name string
+---@field args any[]
+---@field expect? any what compute returns; numbers to nine digits
+---@field error? string words of the error it raises
+
 ---A test file ends with: return tests { { ... }, ... }
----@param cases rewardd.TestCase[]
+---@param cases rewardd.TestCase[]|rewardd.FormulaCase[]
 ---@return table
 function tests(cases) end
 

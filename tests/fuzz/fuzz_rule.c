@@ -1,9 +1,9 @@
 // room: script
 /*
- * Any bytes as a rule's file and as a test file: they load, or are refused in words. What loads is
- * also called once, with a small event; it may fail, but it ends.
+ * Any bytes as a rule's or formula's file and as a test file: they load, or are refused in words.
+ * What loads is also called once, with a small event or sample numbers; it may fail, but it ends.
  */
-#include "script/sandbox.h"
+#include "script/formula.h"
 
 #include "base/check.h"
 
@@ -55,6 +55,17 @@ static void call(const struct rwd_rule *rule, const struct rwd_sandbox_limits *l
     rwd_arena_finish(&arena);
 }
 
+static enum rwd_status find_formula(void *context, struct rwd_text id, struct rwd_text version,
+    struct rwd_text *source, struct rwd_error *error)
+{
+    *source = RWD_TEXT("return formula { id = 'f', version = '1.0.0', compute = function(a, b) "
+                       "return (a or 1) * (b or 2) end }");
+    (void)context;
+    (void)error;
+    RWD_REQUIRE(id.size > 0 && version.size > 0);
+    return RWD_OK;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -62,11 +73,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rwd_sandbox_limits limits = {
         .instruction_count_max = 20000, .memory_size_max = 4 << 20, .deadline_ms = 5};
     struct rwd_text source = {.data = (const char *)data, .size = size};
+    const struct rwd_formula_shelf shelf = {.find = find_formula};
+    const struct rwd_text no_tests = {0};
     struct rwd_rule *rule = NULL;
     struct rwd_rule_tests *tests = NULL;
     struct rwd_error error = {{0}};
-    if (rwd_rule_load(source, "fuzz.lua", &limits, &rule, &error) == RWD_OK) {
+    if (rwd_rule_load_with(source, "fuzz.lua", &shelf, &limits, &rule, &error) == RWD_OK) {
         call(rule, &limits);
+        if (rwd_rule_kind_of(rwd_text_of(rule->id)) == RWD_KIND_FORMULA) {
+            (void)!rwd_formula_test(rule, no_tests, NULL, &limits, NULL, NULL, &error);
+        }
         rwd_rule_destroy(rule);
     } else {
         RWD_REQUIRE(error.text[0] != '\0');

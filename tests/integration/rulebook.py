@@ -30,6 +30,12 @@ def rule(rule_id, version="1.0.0", on=("bet",), score="event.payload.bet", grant
     return "\n".join(line for line in lines if line.strip()) + "\n"
 
 
+def formula(formula_id, body, version="1.0.0", head=""):
+    """The source of one formula version, a function of a and b; body is its Lua statements."""
+    return (f'{head}return formula {{ id = "{formula_id}", version = "{version}",\n'
+            f"  compute = function(a, b) {body} end }}\n")
+
+
 def cash(amount, more=""):
     return f'cash {{ amount = "{amount}", currency = "EUR"{more} }}'
 

@@ -29,7 +29,7 @@ class Author:
 
     def write(self, text, name="mine", version="1.0.0", suffix=""):
         path = self.rules / name / f"{version}{suffix}.lua"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
 
@@ -201,16 +201,18 @@ TEMPLATES = sorted(path.stem for path in (rewardd.REPOSITORY / "scripts" / "temp
 
 
 def test_every_template_passes_its_own_tests(author):
-    assert TEMPLATES == ["cashback", "deposit_bonus", "milestone", "mission", "score", "streak"]
-    for name in TEMPLATES:
+    assert TEMPLATES == ["cashback", "deposit_bonus", "formula", "milestone", "mission", "score",
+                         "streak"]
+    folders = {name: author.rules / ("formulas" if name == "formula" else "") / f"my-{name}"
+               for name in TEMPLATES}
+    for name, folder in folders.items():
         text = author.ctl("new", f"my-{name}", "--template", name)
-        assert text.splitlines() == [str(author.rules / f"my-{name}" / file)
-                                     for file in ("1.0.0_test.lua", "1.0.0.lua")]
+        assert text.splitlines() == [str(folder / file) for file in ("1.0.0_test.lua", "1.0.0.lua")]
     text = author.ctl("test", "--threshold", 100)
     assert ", 0 failed" in text and "no tests" not in text, text
-    for name in TEMPLATES:
-        assert f"my-{name}/1.0.0.lua: loads" in text
-        assert f'id = "my-{name}"' in (author.rules / f"my-{name}" / "1.0.0.lua").read_text()
+    for name, folder in folders.items():
+        assert f"{folder}/1.0.0.lua: loads" in text
+        assert f'id = "my-{name}"' in (folder / "1.0.0.lua").read_text()
 
 
 def test_new_overwrites_nothing(author):
@@ -289,6 +291,71 @@ caps = { per_day = 100.0 }""", version="1.1.0")
     assert "fields are the same" in same and "sources are the same" in same
     assert "No such file" in author.ctl("diff", "mine@1.0.0", "mine@3.0.0", code=1)
     author.ctl("diff", "mine@1.0.0", code=2)
+
+
+# ---------------------------------------------------------------- formulas
+
+
+def test_a_rule_with_its_formula(author):
+    """check, test with coverage, bench and diff find formulas in the folder, in whatever order."""
+    author.write(rulebook.formula("half", "return a / 2"), "formulas/half")
+    author.write("return tests { { name = 'h', args = { 3 }, expect = 1.5 } }", "formulas/half",
+                 suffix="_test")
+    mine = author.write(rulebook.rule("mine", score="half(event.payload.bet)",
+                                      head='local half = formula "half@1.0.0"'))
+    author.write(cases_of((5, 2), (1, 0)), suffix="_test")
+    assert "5 passed, 0 failed" in author.ctl("check")
+    assert "3 passed, 0 failed" in author.ctl("check", mine)
+    text = author.ctl("test", "--threshold", 100)
+    assert "half/1.0.0.lua: tests ran" in text and "mine/1.0.0.lua: tests ran" in text, text
+    row = next(line for line in author.ctl("bench", "mine@1.0.0", "--calls", 100).splitlines()
+               if line.startswith("score")).split()
+    assert row[7] == "0"
+    assert "is no rule" in author.ctl("bench", "formulas/half@1.0.0", code=1)
+    author.write(rulebook.formula("half", "return a * 0.5", version="1.1.0"), "formulas/half", "1.1.0")
+    author.write(rulebook.rule("mine", "1.1.0", score="half(event.payload.bet)",
+                               head='local half = formula "half@1.1.0"'), version="1.1.0")
+    assert "formulas\n  - half@1.0.0\n  + half@1.1.0\n" in author.ctl(
+        "diff", "mine@1.0.0", "mine@1.1.0")
+    assert "return a * 0.5" in author.ctl("diff", "formulas/half@1.0.0", "formulas/half@1.1.0")
+
+
+@pytest.mark.parametrize("formula, head, place, words", [
+    ("return a / 2", 'local half = formula "half@2.0.0"', "mine/1.0.0.lua:1:1:",
+     "there is no formula half@2.0.0; of half there are 1.0.0"),
+    ("return a / 2", 'local half = formula "haf@1.0.0"', "mine/1.0.0.lua:1:1:",
+     "there is no formula 'haf'; it belongs in formulas/haf/1.0.0.lua"),
+    ("return math.random() * a", 'local half = formula "half@1.0.0"', "half/1.0.0_test.lua:1: h:",
+     "attempt to call field 'random'"),
+    ("return cash(a)", 'local half = formula "half@1.0.0"', "half/1.0.0.lua:2:3:",
+     "unknown name 'cash': a formula sees its arguments and plain Lua, nothing else"),
+    ("return a / 3", 'local half = formula "half@1.0.0"', "half/1.0.0_test.lua:1: h:",
+     "returned 1, expected 1.5"),
+])
+def test_check_says_what_is_wrong_with_formulas(author, formula, head, place, words):
+    author.write(rulebook.formula("half", formula), "formulas/half")
+    author.write("return tests { { name = 'h', args = { 3 }, expect = 1.5 } }", "formulas/half",
+                 suffix="_test")
+    author.write(rulebook.rule("mine", score="half(event.payload.bet)", head=head))
+    text = author.ctl("check", code=1)
+    assert place in text and words in text, text
+
+
+def test_a_formula_reads_no_event(author):
+    """Whatever it calls its arguments: no schema says what they are."""
+    author.write('return formula { id = "e", version = "1.0.0",\n'
+                 '  compute = function(event) return event.payload.bett end }\n', "formulas/e")
+    assert "1 passed, 0 failed" in author.ctl("check")
+
+
+def test_a_formula_may_stand_in_the_rules_folder_alone(author, tmp_path):
+    """A release that brings only rules is checked with what rules.dir has."""
+    author.write(rulebook.formula("half", "return a / 2"), "formulas/half")
+    release = tmp_path / "release" / "mine"
+    release.mkdir(parents=True)
+    (release / "1.0.0.lua").write_text(rulebook.rule(
+        "mine", score="half(event.payload.bet)", head='local half = formula "half@1.0.0"'))
+    assert "1 passed, 0 failed" in author.ctl("check", release.parent)
 
 
 # ---------------------------------------------------------------- explain

@@ -13,7 +13,9 @@ ONE_SHARD = "engine { shards = 1 }"
 CAPPED = ("capped", "1.0.0")
 BOOK = {
     **rulebook.PAYS_OFTEN,
-    CAPPED: rulebook.rule("capped", score="event.payload.bet * 3",
+    ("formulas/times", "1.0.0"): rulebook.formula("times", "return a * b"),
+    CAPPED: rulebook.rule("capped", score="times(event.payload.bet, 3)",
+                          head='local times = formula "times@1.0.0"',
                           caps={"per_event": 12, "per_minute": 30, "per_day": 60},
                           milestones=[(25, rulebook.freespins(7)), (50, 'badge { name = "b" }')],
                           guards=rulebook.guards(kyc=1)),

@@ -11,8 +11,8 @@ FOLDER = rewardd.REPOSITORY / "docs" / "recipes"
 
 
 def recipes():
-    return {(path.parent.name, path.stem): path.read_text()
-            for path in FOLDER.glob("*/*.lua") if not path.name.endswith("_test.lua")}
+    return {(str(path.parent.relative_to(FOLDER)), path.stem): path.read_text()
+            for path in FOLDER.glob("**/*.lua") if not path.name.endswith("_test.lua")}
 
 
 def test_every_recipe_loads_and_its_tests_pass(built):
@@ -39,6 +39,7 @@ def test_a_daemon_takes_them_all(make_daemon):
                   event("purchase", "u1", {"amount": "12.00", "currency": "EUR"}, ts=noon(1, 3)))
     assert daemon.points("u1", "stake_points") == 10
     assert daemon.points("u1", "win_multiple") == 5
+    assert daemon.points("u1", "purchase_tiers") == 12
     assert daemon.metric("rewardd_rule_errors_total") == 0
 
 

@@ -13,7 +13,8 @@ import pytest
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "rules.md"
 RECIPES = REPOSITORY / "docs" / "recipes"
-BLOCK = re.compile(r"(\[`(recipes/[a-z_]+/[0-9.]+\.lua)`\]\(\2\)[^\n]*\n\n```lua\n)(.*?)(```\n)", re.S)
+BLOCK = re.compile(r"(\[`(recipes/(?:formulas/)?[a-z_]+/[0-9.]+\.lua)`\]\(\2\)[^\n]*\n\n```lua\n)"
+                   r"(.*?)(```\n)", re.S)
 
 
 def blocks():
@@ -21,7 +22,7 @@ def blocks():
 
 
 def recipes():
-    return sorted(path for path in RECIPES.glob("*/*.lua") if not path.name.endswith("_test.lua"))
+    return sorted(path for path in RECIPES.glob("**/*.lua") if not path.name.endswith("_test.lua"))
 
 
 def test_each_recipe_is_shown_as_it_is():

@@ -16,23 +16,36 @@ struct table {
     struct rwd_error error;
 };
 
-/* Versions 1.0.0 .. of rule r, drafts. */
-static void table_open(struct table *table, unsigned count)
+#define RULE                                                                                       \
+    "return rule { id = 'r', version = '%u.0.0', on = 'bet', score = function() return 1 end }"
+#define FORMULA "return formula { id = 'f', version = '%u.0.0', compute = function() return 1 end }"
+#define EXPERIMENT                                                                                 \
+    "return experiment { key = 'ab', version = '%u.0.0', arms = { control = 1, treatment = 1 }, "  \
+    "metrics = { primary = { event = 'bet' } } }"
+
+/* Versions 1.0.0 .. of what form makes, drafts. */
+static void table_open_of(struct table *table, unsigned count, const char *form)
 {
     *table = (struct table){
         .cause = {.actor = RWD_TEXT("ann"), .reason = RWD_TEXT("why"), .now_ms = 1000}};
     const struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
     for (unsigned i = 0; i < count; i++) {
-        char source[256];
+        struct rwd_buffer text = {0};
         struct rwd_rule *rule = NULL;
-        (void)snprintf(source, sizeof source,
-            "return rule { id = 'r', version = '%u.0.0', on = 'bet', score = function() return 1 "
-            "end }",
-            i + 1);
+        const char *number = strchr(form, '%');
+        rwd_buffer_put(&text, form, (size_t)(number - form));
+        rwd_buffer_put_format(&text, "%u%s", i + 1, number + 2);
+        const char *source = rwd_buffer_c_string(&text);
         assert_int_equal(
             rwd_rule_load(rwd_text_of(source), "r.lua", &limits, &rule, &table->error), RWD_OK);
         (void)rwd_keeper_version_add(&table->versions, &rule, rwd_text_of(source), "r.lua", 10 + i);
+        rwd_buffer_finish(&text);
     }
+}
+
+static void table_open(struct table *table, unsigned count)
+{
+    table_open_of(table, count, RULE);
 }
 
 static void table_close(struct table *table)
@@ -232,18 +245,76 @@ static void a_ramp_ends_by_guard_and_by_hand(void **state)
     table_close(&t);
 }
 
+static bool as_told(void *context, struct rwd_keeper_version *version)
+{
+    (void)version;
+    return *(const bool *)context;
+}
+
+static bool activate_new(struct table *table, bool may)
+{
+    return rwd_keeper_activate_new(&table->versions, as_told, &may, &table->cause);
+}
+
 static void first_versions_activate_by_themselves(void **state)
 {
     (void)state;
     struct table t;
     table_open(&t, 12);
-    assert_true(rwd_keeper_activate_new_rules(&t.versions, &t.cause));
+    assert_false(activate_new(&t, false));
+    assert_true(activate_new(&t, true));
     assert_state(&t, 12, RWD_KEEPER_ACTIVE, 100);
     assert_state(&t, 9, RWD_KEEPER_DRAFT, 0);
-    assert_false(rwd_keeper_activate_new_rules(&t.versions, &t.cause));
+    assert_false(activate_new(&t, true));
     rwd_keeper_retire(at(&t, 12), &t.cause);
-    assert_false(rwd_keeper_activate_new_rules(&t.versions, &t.cause));
+    assert_false(activate_new(&t, true));
     table_close(&t);
+}
+
+/* Whoever takes 1.0.0 goes on with it when 2.0.0 comes. */
+static void formulas_stand_side_by_side(void **state)
+{
+    (void)state;
+    struct table t;
+    table_open_of(&t, 3, FORMULA);
+    assert_true(activate_new(&t, false));
+    for (unsigned number = 1; number <= 3; number++) {
+        assert_state(&t, number, RWD_KEEPER_ACTIVE, 100);
+    }
+    rwd_keeper_retire(at(&t, 2), &t.cause);
+    assert_false(activate_new(&t, true));
+    assert_state(&t, 2, RWD_KEEPER_RETIRED, 0);
+    assert_int_equal(activate(&t, 2, 100), RWD_OK);
+    assert_state(&t, 1, RWD_KEEPER_ACTIVE, 100);
+    assert_state(&t, 2, RWD_KEEPER_ACTIVE, 100);
+    struct rwd_keeper_version *version = NULL;
+    assert_int_equal(
+        rwd_keeper_rollback(&t.versions, RWD_TEXT("formulas/f"), &t.cause, &version, &t.error),
+        RWD_CONFLICT);
+    table_close(&t);
+}
+
+static void only_rules_are_tried_on_some(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {FORMULA, EXPERIMENT};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct table t;
+        table_open_of(&t, 2, forms[i]);
+        assert_int_equal(activate(&t, 1, 100), RWD_OK);
+        assert_int_equal(activate(&t, 2, 10), RWD_CONFLICT);
+        assert_non_null(strstr(t.error.text, "@2.0.0 is for all or for none"));
+        assert_int_equal(
+            rwd_keeper_shadow(&t.versions, at(&t, 2), &t.cause, &t.error), RWD_CONFLICT);
+        const struct rwd_ramp plan = plan_of(10, 50, 100);
+        assert_int_equal(
+            rwd_keeper_ramp(&t.versions, at(&t, 2), &plan, &t.cause, &t.error), RWD_CONFLICT);
+        assert_state(&t, 1, RWD_KEEPER_ACTIVE, 100);
+        assert_state(&t, 2, RWD_KEEPER_DRAFT, 0);
+        assert_int_equal(activate(&t, 2, 100), RWD_OK);
+        assert_state(&t, 1, i == 0 ? RWD_KEEPER_ACTIVE : RWD_KEEPER_RETIRED, i == 0 ? 100 : 0);
+        table_close(&t);
+    }
 }
 
 /* Rows and changes bring a table back as it was. */
@@ -319,6 +390,8 @@ int main(void)
         cmocka_unit_test(a_ramp_goes_step_by_step),
         cmocka_unit_test(a_ramp_ends_by_guard_and_by_hand),
         cmocka_unit_test(first_versions_activate_by_themselves),
+        cmocka_unit_test(formulas_stand_side_by_side),
+        cmocka_unit_test(only_rules_are_tried_on_some),
         cmocka_unit_test(a_restart_finds_it_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

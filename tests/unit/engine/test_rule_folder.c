@@ -1,4 +1,5 @@
 /* Which files are rules, in which order; what changed. */
+#include "engine/formula_folder.h"
 #include "engine/rule_folder.h"
 
 #include <setjmp.h>
@@ -100,6 +101,57 @@ static void only_rules_are_listed(void **state)
     assert_int_equal(
         rwd_rule_folder_list("/nowhere/rules", &found, &count, &error), RWD_UNAVAILABLE);
     assert_non_null(strstr(error.text, "/nowhere/rules"));
+}
+
+/* What rules name comes before them. */
+static void each_kind_has_its_folder(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"kinds", "kinds/zebra", "kinds/formulas",
+        "kinds/formulas/half", "kinds/formulas/formulas", "kinds/experiments",
+        "kinds/experiments/ab"};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        make_dir(folders[i]);
+    }
+    static const char *const files[] = {"kinds/zebra/1.0.0.lua", "kinds/formulas/half/1.1.0.lua",
+        "kinds/formulas/half/1.0.0.lua", "kinds/formulas/half/1.0.0_test.lua",
+        "kinds/formulas/formulas/1.0.0.lua", "kinds/experiments/ab/1.0.0.lua"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        write_file(files[i], "x");
+    }
+    static const char *const ids[] = {
+        "formulas/formulas", "formulas/half", "formulas/half", "experiments/ab", "zebra"};
+    char kinds[128];
+    struct rwd_rule_file *found = NULL;
+    size_t count = 0;
+    struct rwd_error error;
+    (void)snprintf(kinds, sizeof kinds, "%s/kinds", dir);
+    assert_int_equal(rwd_rule_folder_list(kinds, &found, &count, &error), RWD_OK);
+    assert_int_equal(count, 5);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(found[i].rule_id, ids[i]);
+    }
+    assert_string_equal(found[1].version, "1.0.0");
+    assert_non_null(strstr(found[1].test_path, "/formulas/half/1.0.0_test.lua"));
+    rwd_rule_files_free(found, count);
+
+    /* The shelf of tools reads them, or says what there is. */
+    struct rwd_formula_folder folder;
+    struct rwd_text source = {0};
+    rwd_formula_folder_init(&folder, dir, kinds);
+    const struct rwd_formula_shelf shelf = rwd_formula_folder_shelf(&folder);
+    assert_int_equal(
+        shelf.find(shelf.context, RWD_TEXT("half"), RWD_TEXT("1.1.0"), &source, &error), RWD_OK);
+    assert_true(rwd_text_is(source, "x"));
+    assert_int_equal(
+        shelf.find(shelf.context, RWD_TEXT("half"), RWD_TEXT("2.0.0"), &source, &error),
+        RWD_NOT_FOUND);
+    assert_string_equal(
+        error.text, "there is no formula half@2.0.0; of half there are 1.0.0, 1.1.0");
+    assert_int_equal(
+        shelf.find(shelf.context, RWD_TEXT("hafl"), RWD_TEXT("1.0.0"), &source, &error),
+        RWD_NOT_FOUND);
+    rwd_formula_folder_finish(&folder);
 }
 
 static void files_are_read_up_to_a_size(void **state)
@@ -221,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_compare_as_numbers),
         cmocka_unit_test(only_rules_are_listed),
+        cmocka_unit_test(each_kind_has_its_folder),
         cmocka_unit_test(files_are_read_up_to_a_size),
         cmocka_unit_test(only_files_of_the_folder_are_read),
         cmocka_unit_test(changes_are_noticed),

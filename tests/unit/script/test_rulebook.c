@@ -266,6 +266,36 @@ static size_t resident_size(void)
 }
 
 /* A reload for ever: versions come and go, one stays, and memory is what it was. */
+/* Whatever stands first: a rule's players are all of one version of an experiment. */
+static void an_experiment_is_its_active_version(void **state)
+{
+    (void)state;
+    struct rwd_sandbox_limits limits = rwd_sandbox_limits_default();
+    struct rwd_shared_rule *versions[3];
+    for (size_t i = 0; i < 3; i++) {
+        struct rwd_rule *rule = NULL;
+        struct rwd_error error = {{0}};
+        char source[256];
+        (void)snprintf(source, sizeof source,
+            "return experiment { key = 'ab', version = '%zu.0.0', arms = { control = 1, b = 1 },\n"
+            "metrics = { primary = { event = 'bet' } } }",
+            i + 1);
+        assert_loads(rwd_rule_load(text_of(source), "r.lua", &limits, &rule, &error), error);
+        versions[i] = rwd_shared_rule_create(&rule);
+    }
+    const struct rwd_rulebook_seat seats[] = {{versions[0], RWD_RULEBOOK_CANARY, 50},
+        {versions[1], RWD_RULEBOOK_SHADOW, 0}, {versions[2], RWD_RULEBOOK_ACTIVE, 100}};
+    for (size_t count = 2; count <= 3; count++) {
+        struct rwd_rulebook *book = rwd_rulebook_create_seated(1, seats, count);
+        const struct rwd_rule *found = rwd_rulebook_experiment(book, RWD_TEXT("ab"));
+        assert_ptr_equal(found, count == 3 ? rwd_shared_rule_get(versions[2]) : NULL);
+        rwd_rulebook_release(book);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        rwd_shared_rule_release(versions[i]);
+    }
+}
+
 static void memory_is_flat_over_reloads(void **state)
 {
     (void)state;
@@ -308,6 +338,7 @@ int main(void)
         cmocka_unit_test(versions_that_stay_keep_their_vm),
         cmocka_unit_test(five_errors_in_a_hundred_calls_suspend),
         cmocka_unit_test(a_vm_that_cannot_be_made_changes_nothing),
+        cmocka_unit_test(an_experiment_is_its_active_version),
         cmocka_unit_test(memory_is_flat_over_reloads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
