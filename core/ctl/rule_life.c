@@ -38,10 +38,24 @@ static void put_ramp(struct rwd_ctl_table *table, const struct cJSON *ramp)
     rwd_buffer_finish(&cell);
 }
 
+/* "12.50 EUR". */
+static void put_money(struct rwd_ctl_table *table, const struct cJSON *given)
+{
+    struct rwd_buffer cell = {0};
+    if (cJSON_IsString(rwd_ctl_member(given, "money"))) {
+        rwd_ctl_value_put(&cell, rwd_ctl_member(given, "money"));
+        rwd_buffer_put_char(&cell, ' ');
+        rwd_ctl_value_put(&cell, rwd_ctl_member(given, "currency"));
+    }
+    rwd_ctl_table_put(table, rwd_buffer_text(&cell));
+    rwd_buffer_finish(&cell);
+}
+
 static void put_version(
     struct rwd_ctl_table *table, const struct cJSON *rule, const struct cJSON *version)
 {
-    const struct cJSON *stats = rwd_ctl_member(version, "stats");
+    const struct cJSON *given = rwd_ctl_member(version, "given");
+    const struct cJSON *health = rwd_ctl_member(version, "health");
     struct rwd_text hash = rwd_text_of(rwd_ctl_string(version, "content_hash"));
     hash.size = hash.size > 12 ? 12 : hash.size;
     put_value(table, rule, "rule_id");
@@ -50,12 +64,13 @@ static void put_version(
     put_value(table, version, "share");
     put_value(table, version, "since");
     rwd_ctl_table_put(table, hash);
-    put_value(table, stats, "calls");
-    put_value(table, stats, "errors");
-    put_value(table, stats, "cost_p99_us");
-    put_value(table, stats, "points");
-    put_value(table, stats, "reward_tasks");
-    put_value(table, stats, "money");
+    put_value(table, given, "points");
+    put_value(table, given, "reward_tasks");
+    put_value(table, given, "held");
+    put_money(table, given);
+    put_value(table, health, "calls");
+    put_value(table, health, "errors");
+    put_value(table, health, "cost_p99_us");
     put_ramp(table, rwd_ctl_member(version, "ramp"));
     put_value(table, version, "actor");
 }
@@ -134,6 +149,45 @@ static void print_news(const struct cJSON *rule)
     }
 }
 
+/* The earliest: versions that came later count from then on. */
+static const char *least_since(const char *least, const struct cJSON *rule)
+{
+    const struct cJSON *version = NULL;
+    cJSON_ArrayForEach(version, rwd_ctl_member(rule, "versions"))
+    {
+        const char *since = rwd_ctl_string(rwd_ctl_member(version, "health"), "since");
+        least = least == NULL || strcmp(since, least) < 0 ? since : least;
+    }
+    return least;
+}
+
+static void print_status(const struct cJSON *answer)
+{
+    static const char *const headings[] = {"RULE", "VERSION", "STATE", "SHARE", "SINCE", "HASH",
+        "POINTS", "REWARDS", "HELD", "MONEY", "CALLS", "ERRORS", "P99 US", "RAMP", "BY"};
+    struct rwd_ctl_table *table =
+        rwd_ctl_table_create(headings, sizeof headings / sizeof headings[0]);
+    struct rwd_buffer text = {0};
+    const struct cJSON *items = rwd_ctl_member(answer, "items");
+    const struct cJSON *rules = items != NULL ? items->child : answer;
+    const char *since = NULL;
+    for (const struct cJSON *rule = rules; rule != NULL; rule = rule->next) {
+        put_rule(table, rule);
+        since = least_since(since, rule);
+    }
+    rwd_ctl_table_write(table, &text);
+    (void)fwrite(text.data, 1, text.size, stdout);
+    for (const struct cJSON *rule = rules; rule != NULL; rule = rule->next) {
+        print_news(rule);
+    }
+    if (since != NULL) {
+        (void)printf(
+            "Calls, errors and p99 are counted since %s, the rest from the beginning.\n", since);
+    }
+    rwd_buffer_finish(&text);
+    rwd_ctl_table_destroy(table);
+}
+
 int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv)
 {
     static const char usage[] =
@@ -141,11 +195,12 @@ int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv)
         "\n"
         "Shows every version of one rule, or of all: the state it is in (draft, shadow, canary,\n"
         "active, retired, suspended), its share of the players, since when and by whom, its\n"
-        "content's hash, and what was counted of it since the daemon started: calls, errors, the\n"
-        "99th percentile of a call's cost in microseconds, points, rewards and money given, and\n"
-        "the step of its ramp.\n";
-    static const char *const headings[] = {"RULE", "VERSION", "STATE", "SHARE", "SINCE", "HASH",
-        "CALLS", "ERRORS", "P99 US", "POINTS", "REWARDS", "MONEY", "RAMP", "BY"};
+        "content's hash, and the step of its ramp.\n"
+        "\n"
+        "What it has given counts from its first event on: points, rewards that are paid or on\n"
+        "their way (HELD: those of them that wait for something), and their money. How it runs is\n"
+        "counted since the daemon started: calls, errors, and the 99th percentile of a call's\n"
+        "cost in microseconds. So is what a shadow would have given.\n";
     struct rwd_ctl_line line = {.usage = usage, .word_count_max = 1};
     int code = rwd_ctl_options(argc, argv, &line);
     if (code != RWD_CTL_GO_ON) {
@@ -160,29 +215,7 @@ int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv)
     }
     code = rwd_ctl_api_call(ctl, rwd_buffer_c_string(&path), NULL, &answer, NULL);
     if (code == RWD_CTL_OK) {
-        struct rwd_ctl_table *table =
-            rwd_ctl_table_create(headings, sizeof headings / sizeof headings[0]);
-        struct rwd_buffer text = {0};
-        const struct cJSON *items = rwd_ctl_member(answer, "items");
-        const struct cJSON *rule = NULL;
-        if (items == NULL) {
-            put_rule(table, answer);
-        }
-        cJSON_ArrayForEach(rule, items)
-        {
-            put_rule(table, rule);
-        }
-        rwd_ctl_table_write(table, &text);
-        (void)fwrite(text.data, 1, text.size, stdout);
-        if (items == NULL) {
-            print_news(answer);
-        }
-        cJSON_ArrayForEach(rule, items)
-        {
-            print_news(rule);
-        }
-        rwd_buffer_finish(&text);
-        rwd_ctl_table_destroy(table);
+        print_status(answer);
     }
     rwd_ctl_api_free(answer);
     rwd_buffer_finish(&path);

@@ -513,7 +513,7 @@ static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquir
     enum rwd_status status = change_version(keeper, inquiry, version);
     if (status == RWD_OK) {
         publish(keeper);
-        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
+        rwd_keeper_put_version(version, &inquiry->json);
     }
     return status;
 }
@@ -527,7 +527,7 @@ static enum rwd_status roll_back(struct rwd_keeper *keeper, struct rwd_inquiry *
         &keeper->versions, inquiry->id, &keeper->cause, &version, &inquiry->error);
     if (status == RWD_OK) {
         publish(keeper);
-        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
+        rwd_keeper_put_version(version, &inquiry->json);
     }
     return status;
 }
@@ -560,7 +560,7 @@ static enum rwd_status upload(struct rwd_keeper *keeper, struct rwd_inquiry *inq
         switch_to_new(keeper);
     }
     if (status == RWD_OK) {
-        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
+        rwd_keeper_put_version(version, &inquiry->json);
     }
     return status;
 }
@@ -581,13 +581,13 @@ static enum rwd_status answer(struct rwd_keeper *keeper, struct rwd_inquiry *inq
     case RWD_INQUIRY_RULE_UPLOAD:
         return upload(keeper, inquiry);
     case RWD_INQUIRY_RULE:
-        return rwd_keeper_put_rule(&keeper->options, &keeper->versions, inquiry->id, &inquiry->json)
+        return rwd_keeper_put_rule(&keeper->options, &keeper->versions, inquiry->id, inquiry)
                    ? RWD_OK
                    : rwd_fail(&inquiry->error, RWD_NOT_FOUND, "there is no rule '%.*s'",
                          RWD_TEXT_ARGS(inquiry->id));
     default:
-        rwd_keeper_put_rules(&keeper->options, &keeper->versions, keeper->errors,
-            keeper->error_count, &inquiry->json);
+        rwd_keeper_put_rules(
+            &keeper->options, &keeper->versions, keeper->errors, keeper->error_count, inquiry);
         return RWD_OK;
     }
 }

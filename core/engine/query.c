@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/wire.h"
+#include "engine/keeper.h"
 #include "engine/query_decision.h"
 #include "engine/query_text.h"
 #include "journal/index.h"
@@ -381,10 +382,19 @@ static enum rwd_status answer(struct rwd_query *query, struct rwd_inquiry *inqui
         return answer_decisions(query, inquiry);
     case RWD_INQUIRY_COUNTS:
         return rwd_store_count(query->store, &inquiry->counts, &inquiry->error);
+    case RWD_INQUIRY_RULES:
+    case RWD_INQUIRY_RULE:
+        return rwd_store_version_sums(query->store, &inquiry->arena, &inquiry->version_sums,
+            &inquiry->version_sum_count, &inquiry->error);
     default:
         break; /* the keeper's */
     }
     return rwd_fail(&inquiry->error, RWD_INVALID, "this is not a question for store or journal");
+}
+
+static bool asks_about_rules(const struct rwd_inquiry *inquiry)
+{
+    return inquiry->kind == RWD_INQUIRY_RULES || inquiry->kind == RWD_INQUIRY_RULE;
 }
 
 static void answer_and_send(struct rwd_query *query, struct rwd_inquiry *inquiry)
@@ -393,15 +403,16 @@ static void answer_and_send(struct rwd_query *query, struct rwd_inquiry *inquiry
     if (inquiry->status == RWD_CORRUPT) {
         rwd_log(RWD_LOG_ERROR, "query", "msg=\"%s\"", inquiry->error.text);
     }
-    inquiry->message.kind = inquiry->home_kind;
-    rwd_mailbox_return(inquiry->home, &inquiry->message);
+    bool to_keeper = asks_about_rules(inquiry) && inquiry->status == RWD_OK;
+    inquiry->message.kind = to_keeper ? (uint32_t)RWD_KEEPER_INQUIRY : inquiry->home_kind;
+    rwd_mailbox_return(to_keeper ? query->options.keeper : inquiry->home, &inquiry->message);
 }
 
 static bool reads_tables(const struct rwd_inquiry *inquiry)
 {
     return inquiry->kind == RWD_INQUIRY_TASKS || inquiry->kind == RWD_INQUIRY_TASK ||
            inquiry->kind == RWD_INQUIRY_LEDGER || inquiry->kind == RWD_INQUIRY_DEAD_LETTERS ||
-           inquiry->kind == RWD_INQUIRY_DEAD_LETTER;
+           inquiry->kind == RWD_INQUIRY_DEAD_LETTER || asks_about_rules(inquiry);
 }
 
 static bool is_fresh(const struct rwd_query *query, const struct rwd_inquiry *inquiry)

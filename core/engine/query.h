@@ -5,6 +5,8 @@
  * checkpoint that takes in what was journaled before it was asked for (checkpoint_interval_ms), or
  * answers what is stored where the store is late.
  *
+ * Questions about rules go on to the keeper from here, with what the store says of them.
+ *
  * Threads: post to its mailbox from any; all else is its own.
  */
 #ifndef RWD_ENGINE_QUERY_H
@@ -15,7 +17,7 @@
 #include "engine/inquiry.h"
 
 enum rwd_query_message {
-    RWD_QUERY_INQUIRY, /* struct rwd_inquiry; goes back to its home */
+    RWD_QUERY_INQUIRY, /* struct rwd_inquiry; goes back to its home, or on to the keeper */
     RWD_QUERY_STOP,    /* struct rwd_message, freed here */
 };
 
@@ -27,6 +29,7 @@ struct rwd_query_options {
     /* The journal's end, and up to where the store has it; both NULL: answer what is stored. */
     const _Atomic uint64_t *journal_end;
     const _Atomic uint64_t *stored_end;
+    struct rwd_mailbox *keeper;
 };
 
 struct rwd_query;
