@@ -247,8 +247,9 @@ static void put_breaches(const struct rwd_backtest_side *side, struct rwd_buffer
         rwd_buffer_put_format(out, "\nno budget met a cap, with %s\n", side->version);
     }
     if (side->budget[0] != '\0' && side->budget_pool_no == 0) {
-        rwd_buffer_put_format(
-            out, "its budget %s is not in engine.conf: every reward was denied\n", side->budget);
+        rwd_buffer_put_format(out,
+            "its budget %s is neither in engine.conf nor in the journal: every reward was denied\n",
+            side->budget);
     }
 }
 
