@@ -71,6 +71,21 @@ def author(built, tmp_path):
      "4:58", "cannot be calculated with"),
     ('on = "bet", score = function(event) if "5" == event.payload.bet then return 1 end '
      'return 0 end', "", ""),
+    ('on = "bet", score = function(event)\n  local p = event.payload\n  return p.bett end', "6:12",
+     "no schema of bet declares payload.bett; did you mean 'bet'?"),
+    ('on = "bet", score = function(e, who)\n  local all, mine = e, who.agg\n  local p = all.payload\n'
+     '  if mine.n then return p.wun end return 0 end,\naggregates = { n = count("1d") }', "7:27",
+     "did you mean 'win'?"),
+    ('on = "bet", score = function(e, who)\n  local mine = who.agg\n  return mine.betz end,\n'
+     'aggregates = { bets = count("1d") }', "6:15", "does not declare betz; did you mean 'bets'?"),
+    ('on = "bet", score = function(event)\n  local game = event.payload.game_id\n  for i = 1, 2 do\n'
+     '    if game > 5 then return i end\n  end return 0 end', "7:8", "compared with the number 5"),
+    ('on = "bet", score = function(event)\n  local game = event.payload.game_id\n  return game * 2 end',
+     "6:10", "payload.game_id is text in the schema of bet: it cannot be calculated with"),
+    ('on = "bet", score = function(event)\n  local none = event.payload.bonus\n'
+     '  return none and none.x or none.y or 0 end', "5:30", "declares payload.bonus"),
+    ('on = "bet", score = function() return 1 end, aggregates = { a = sum("payload.game_id", "1d") }',
+     "4:69", "payload.game_id is text in the schema of bet: sum counts numbers"),
     ('on = "bte", score = function() return 1 end', "4:6",
      "there is no schema of an event bte; did you mean 'bet'?"),
     ('on = "bet", scroe = function() return 1 end', "4:1", "did you mean 'score'?"),
@@ -105,6 +120,34 @@ def test_what_is_right_passes(author):
       end""")
     for words in ((), (author.rules / "mine" / "1.0.0.lua",)):
         assert "1 passed, 0 failed" in author.ctl("check", *words)
+
+
+@pytest.mark.parametrize("body", [
+    "local event = { payload = { bett = 1 } } return event.payload.bett",
+    "local p = event.payload p = { bett = 1 } return p.bett",
+    "local p = event.payload while p.bett do p = { bett = false } end return 1",
+    "local p, q = event.payload, 1 p, q = { bett = 1 }, 2 return p.bett",
+    "local p = event.payload.bet or { bett = 1 } return type(p) == 'table' and p.bett or 1",
+    "local p = event.payload do local p = { bett = 1 } if p.bett then return 2 end end return 1",
+    "local p = event.payload for i, p in ipairs({ { bett = 1 } }) do if p.bett then return i end end "
+    "return 1",
+    "local p = event.payload local function f(p) return p.bett end return f({ bett = p.bet })",
+    "if event.payload.bet then local p = event.payload end local q = { p = { bett = 1 } } "
+    "return q.p.bett",
+    "local p = make { bett = 1 } return p.bett",
+    "local p = tonumber(event.payload.bet) return p and p * 2 or 0",
+    "repeat local p = { bett = 1 } until p.bett return 1",
+    "local pick = event.payload ['bet'] return tonumber(pick) or 1",
+    "local agg = { nothing = 1 } return agg.nothing + (player.agg.n or 0)",
+])
+def test_a_name_that_stands_for_something_else_is_no_mistake(author, body):
+    author.write(f"""
+local function make(table) return table end
+return rule {{ id = "mine", version = "1.0.0", title = "t", owner = "o", on = "bet", {rulebook.ALWAYS}
+  aggregates = {{ n = count("1d") }},
+  score = function(event, player) {body} end }}
+""")
+    assert "1 passed, 0 failed" in author.ctl("check")
 
 
 def test_without_schemas_it_says_so(author):
