@@ -247,8 +247,9 @@ def test_every_template_passes_its_own_tests(author):
     assert TEMPLATES == ["cashback", "deposit_bonus", "milestone", "mission", "score", "streak"]
     for name in TEMPLATES:
         text = author.ctl("new", f"my-{name}", "--template", name)
-        assert text.splitlines() == [str(author.rules / f"my-{name}" / file)
-                                     for file in ("1.0.0_test.lua", "1.0.0.lua")]
+        assert text.splitlines()[:2] == [str(author.rules / f"my-{name}" / file)
+                                         for file in ("1.0.0_test.lua", "1.0.0.lua")]
+        assert text.splitlines()[2:] == [f"next: rewardctl rules test {text.splitlines()[1]}"]
     text = author.ctl("test", "--threshold", 100)
     assert ", 0 failed" in text and "no tests" not in text, text
     for name in TEMPLATES:
@@ -261,7 +262,7 @@ def test_new_overwrites_nothing(author):
     path = author.rules / "mine" / "1.0.0.lua"
     before = path.read_text()
     assert "per_event" in before
-    assert "File exists" in author.ctl("new", "mine", "--template", "streak", code=1)
+    assert "is there already" in author.ctl("new", "mine", "--template", "streak", code=1)
     assert path.read_text() == before
     assert "there are cashback" in author.ctl("new", "other", "--template", "scroe", code=2)
     for name in ("Mine", "../up", "9lives", "x" * 80):

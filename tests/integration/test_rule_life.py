@@ -279,12 +279,20 @@ def test_bad_ramps_are_refused(live):
 
 def test_ctl_walks_a_version_through_its_life(live):
     assert "canary for 10 %" in live.ctl("rules", "activate", "live@2.0.0", "--share", "10").stdout
-    assert "canary for 50 %" in live.ctl("rules", "ramp", "live@2.0.0", "--steps", "50,100",
-                                         "--every", "2h", "--reason", "looks good").stdout
-    assert "running 1 of 2: 50 %" in live.ctl("rules", "status").stdout
+    assert "canary for 50 % of players; 100 % in 2h if no guard objects" in live.ctl(
+        "rules", "ramp", "live@2.0.0", "--steps", "50,100", "--every", "2h", "--reason",
+        "looks good").stdout
+    status = live.ctl("rules", "status").stdout
+    assert "running 1 of 2: 50 %" in status
+    assert status.count("50 %") == 3, "the canary's too, and what it leaves the active version"
     assert "live 1.0.0 is active" in live.ctl("rules", "rollback", "live").stdout
-    assert "shadow" in live.ctl("rules", "shadow", "live@2.0.0").stdout
+    assert "ramp rolled back" in live.ctl("rules", "status").stdout
+    assert "is a shadow" in live.ctl("rules", "shadow", "live@2.0.0").stdout
     assert "retired" in live.ctl("rules", "retire", "live@2.0.0").stdout
+    assert "is active" in live.ctl("rules", "activate", "live@2.0.0").stdout
+    assert "ramp" not in live.ctl("rules", "status").stdout, "given up, and of no interest now"
+    unknown = live.ctl("rules", "statsu", check=False)
+    assert unknown.returncode == 2 and 'no command "rules statsu"' in unknown.stderr
 
 
 # ---------------------------------------------------------------- shadows
