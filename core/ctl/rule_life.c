@@ -229,6 +229,9 @@ static void print_status(const struct cJSON *answer)
     for (const struct cJSON *rule = rules; rule != NULL; rule = rule->next) {
         print_news(rule);
     }
+    if (cJSON_GetNumberValue(rwd_ctl_member(answer, "behind_bytes")) > 0) {
+        (void)puts("The store is late: points, rewards and money of the last moments are missing.");
+    }
     if (since != NULL) {
         (void)printf(
             "Calls, errors and p99 are counted since %s, the rest from the beginning.\n", since);

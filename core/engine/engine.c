@@ -212,6 +212,7 @@ static enum rwd_status make_rooms(
             .fingerprint_key = engine->fingerprint_key,
             .journal_end = &engine->journal_end,
             .stored_end = &rwd_projector_metrics(engine->projector)->stored_end,
+            .stored_position = &rwd_projector_metrics(engine->projector)->position,
             .keeper = rwd_keeper_mailbox(engine->keeper)};
         status = rwd_query_create(&query, &engine->query, error);
         const struct rwd_results_options results = {.config = engine->config,

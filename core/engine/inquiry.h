@@ -74,6 +74,7 @@ struct rwd_inquiry {
     /* RULES, RULE: what the versions have given, for the keeper to tell with the rest. */
     struct rwd_version_sum *version_sums;
     size_t version_sum_count;
+    uint64_t behind_bytes; /* of the journal, that they do not know of */
     /* The answer: json where status is RWD_OK, else error. */
     enum rwd_status status;
     struct rwd_error error;

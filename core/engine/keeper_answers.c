@@ -192,7 +192,7 @@ static void put_in_role(const struct rwd_keeper_versions *versions, uint32_t rul
     }
 }
 
-bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
+static bool put_rule(const struct rwd_keeper_options *options,
     const struct rwd_keeper_versions *versions, struct rwd_text rule_id,
     struct rwd_inquiry *inquiry)
 {
@@ -222,6 +222,19 @@ bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     return true;
 }
 
+bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, struct rwd_text rule_id,
+    struct rwd_inquiry *inquiry)
+{
+    bool found = put_rule(options, versions, rule_id, inquiry);
+    if (found) {
+        inquiry->json.size--; /* the object goes on */
+        rwd_buffer_put_format(
+            &inquiry->json, ",\"behind_bytes\":%" PRIu64 "}", inquiry->behind_bytes);
+    }
+    return found;
+}
+
 void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
     const struct rwd_keeper_versions *versions, const struct rwd_keeper_error *errors,
     size_t error_count, struct rwd_inquiry *inquiry)
@@ -237,8 +250,7 @@ void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
         if (!seen) {
             rwd_buffer_put_string(out, first ? "" : ",");
             first = false;
-            (void)rwd_keeper_put_rule(
-                options, versions, rwd_text_of(versions->all[i].names.rule_id), inquiry);
+            (void)put_rule(options, versions, rwd_text_of(versions->all[i].names.rule_id), inquiry);
         }
     }
     rwd_buffer_put_string(out, "],\"errors\":[");
@@ -249,5 +261,6 @@ void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
         rwd_buffer_put_json(out, rwd_text_of(errors[i].text));
         rwd_buffer_put_char(out, '}');
     }
-    rwd_buffer_put_string(out, "],\"next_cursor\":null}");
+    rwd_buffer_put_format(
+        out, "],\"behind_bytes\":%" PRIu64 ",\"next_cursor\":null}", inquiry->behind_bytes);
 }
