@@ -168,7 +168,7 @@ static void run_tests(struct check *check, const struct rwd_rule *rule, const ch
             rwd_rule_tests_load(rwd_buffer_text(&source), name, &check->limits, &tests, &error);
     }
     if (status != RWD_OK) {
-        fail(check, error.text);
+        fail_with_column(check, name, rwd_buffer_text(&source), &error);
         goto finish;
     }
     for (size_t i = 0; i < tests->case_count; i++) {

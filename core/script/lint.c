@@ -295,8 +295,7 @@ static bool check_field(struct lint *lint, struct rwd_text path, size_t offset)
 static struct rwd_text read_chain(
     struct lint *lint, const char *known, char out[CHAIN_SIZE_MAX], size_t *last)
 {
-    size_t used = strlen(known);
-    memcpy(out, known, used);
+    size_t used = (size_t)snprintf(out, CHAIN_SIZE_MAX, "%s", known);
     for (;;) {
         size_t at = lint->at;
         struct token dot = next_token(lint);

@@ -209,6 +209,17 @@ def cases_of(*cases):
         for bet, points in cases) + "\n}\n"
 
 
+def test_a_tests_mistakes_name_its_file(author):
+    author.rule('on = "bet", score = function(event) return event.payload.bet end')
+    path = author.write("""return tests {
+  { name = "two", events = { { event_name = "bet", payload = { bet = 1 } } },
+    expct = { points = 2 } } }""", suffix="_test")
+    assert f"{path}:3:5: tests[1].expct: unknown field; did you mean 'expect'?" in author.ctl(
+        "check", code=1)
+    path.write_text(path.read_text().replace("expct", "expect"))
+    assert f"{path}:2: two: points is 1, expected 2" in author.ctl("check", code=1)
+
+
 def test_coverage_names_the_lines_that_never_ran(author):
     path = author.rule(BRANCHES)
     author.write(cases_of((3, 3)), suffix="_test")
