@@ -2,8 +2,10 @@
  * backtest: what a rule would have given, and cost, on events that have already happened.
  *
  * The same C core as live: decide and apply, with caps, milestones, gates and budgets on. What is
- * not live: the pools hold play money (engine.conf's budgets, whole at the beginning), the clock is
- * the events' own (a journal's record time, else the event's time), and nobody is paid or told.
+ * not live: the pools hold play money, whole at the beginning; the clock is the events' own (a
+ * journal's record time, else the event's time), and nobody is paid or told. A budget has the caps
+ * that the journal gives it, from where it gives them on; engine.conf's are for those that the
+ * journal does not have, and for lines, which bring none.
  *
  * What is in force: the version that is asked for, and beside it the newest version in the folder
  * of every other rule, since rules share budgets and points; alone leaves those out. With
@@ -19,7 +21,8 @@
  * player's events stay in order. Whatever touches a pool waits until every event before it, of any
  * player, is done: money is asked for in the order of the journal, and the result does not depend
  * on how many threads there are, or which was faster. (A daemon of several shards has no such
- * order: only where a cap is met can it differ from this, by who came first.)
+ * order: only where a cap is met can it differ from this, by who came first or, where a cap was
+ * raised in mid-traffic, by who was under way.)
  * What makes a task is rare, so threads seldom wait. For the same reason the CPU deadline of a call
  * is far off here and the breaker that suspends a failing rule is off: errors are counted and told.
  *
@@ -60,8 +63,8 @@ struct rwd_backtest_options {
 /* From one thread, which reads while others decide. NOT_FOUND: no such version (error lists those
  * there are), no journal, no file, or no event in the range (error says what range there is).
  * UNAVAILABLE: a file cannot be read. INVALID: a line that is no event (file:line), or budgets that
- * contradict themselves. SCRIPT: a rule does not load. CORRUPT: the journal is damaged. LIMIT: more
- * players than RWD_BACKTEST_PLAYER_COUNT_MAX. */
+ * contradict themselves or the journal's (currency, period). SCRIPT: a rule does not load. CORRUPT:
+ * the journal is damaged. LIMIT: more players than RWD_BACKTEST_PLAYER_COUNT_MAX. */
 RWD_MUST_USE enum rwd_status rwd_backtest_run(const struct rwd_backtest_options *options,
     struct rwd_backtest_result **result, struct rwd_error *error);
 

@@ -34,6 +34,7 @@ void rwd_backtest_block_begin(struct rwd_backtest_block *block, uint64_t first_n
     rwd_arena_reset(&block->arena, RWD_BACKTEST_BLOCK_SIZE_MAX);
     block->first_no = first_no;
     block->count = 0;
+    block->has_budgets = false;
     atomic_store_explicit(&block->open_count, block->worker_count, memory_order_relaxed);
     for (uint32_t i = 0; i < block->worker_count; i++) {
         block->first[i] = RWD_BACKTEST_NO_ITEM;

@@ -12,6 +12,7 @@
 #define RWD_BACKTEST_BLOCK_H
 
 #include "domain/event.h"
+#include "domain/pool.h"
 #include "runtime/mailbox.h"
 
 #include <stdatomic.h>
@@ -24,14 +25,21 @@ enum {
     RWD_BACKTEST_NO_ITEM = -1,
 };
 
+enum rwd_backtest_kind {
+    RWD_BACKTEST_EVENT,
+    RWD_BACKTEST_COMMAND, /* on a reward task, of the journal */
+    RWD_BACKTEST_BUDGET,  /* the caps of a pool from here on, of the journal; the first worker's */
+};
+
 struct rwd_backtest_item {
-    bool is_command; /* a task command of the journal, not an event */
-    int32_t next;    /* of the same worker; RWD_BACKTEST_NO_ITEM: none */
+    enum rwd_backtest_kind kind;
+    int32_t next; /* of the same worker; RWD_BACKTEST_NO_ITEM: none */
     uint64_t user_fingerprint;
-    int64_t now_ms;                /* journal time, or the event's own */
-    uint64_t position;             /* in the journal */
-    struct rwd_text body;          /* the event's raw bytes, or the command's record body */
-    const struct rwd_event *event; /* read already; NULL: the worker reads it */
+    int64_t now_ms;                     /* journal time, or the event's own */
+    uint64_t position;                  /* in the journal */
+    struct rwd_text body;               /* the event's raw bytes, or the command's record body */
+    const struct rwd_event *event;      /* read already; NULL: the worker reads it */
+    const struct rwd_pool_terms *terms; /* of a budget */
 };
 
 struct rwd_backtest_block;
@@ -48,6 +56,7 @@ struct rwd_backtest_block {
     struct rwd_arena arena;
     uint64_t first_no; /* of items[0], in the order of the source, from 1 */
     size_t count;
+    bool has_budgets;
     uint32_t worker_count;
     _Atomic uint32_t open_count; /* workers that are not done with it */
     int32_t first[RWD_BACKTEST_WORKER_COUNT_MAX];

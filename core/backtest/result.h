@@ -62,7 +62,7 @@ struct rwd_backtest_breach {
 };
 
 struct rwd_backtest_pool {
-    struct rwd_pool_terms terms;
+    struct rwd_pool_terms terms;     /* caps: those it had in the end */
     struct rwd_backtest_breach soft; /* a large reward went to review */
     struct rwd_backtest_breach hard; /* a reward was refused */
 };
@@ -77,7 +77,7 @@ struct rwd_backtest_bar {
 struct rwd_backtest_side {
     char version[RWD_RULE_VERSION_SIZE_MAX];
     char budget[RWD_RULE_ID_SIZE_MAX]; /* of the rule; "": it pays nothing */
-    uint32_t budget_pool_no;           /* 0: there is no such budget in engine.conf */
+    uint32_t budget_pool_no;           /* 0: there is no such budget */
     struct rwd_currency currency;      /* of that pool */
     uint64_t verdicts[RWD_RULE_VERDICT_COUNT];
     uint64_t points;

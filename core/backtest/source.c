@@ -159,10 +159,29 @@ static enum rwd_status add_record(
             error, RWD_LIMIT, "the record at position %" PRIu64 " is too large", record->position);
     }
     struct rwd_backtest_item *item = rwd_backtest_block_add(block, record->user_fingerprint);
-    item->is_command = record->type == RWD_RECORD_TASK;
+    item->kind = record->type == RWD_RECORD_TASK ? RWD_BACKTEST_COMMAND : RWD_BACKTEST_EVENT;
     item->now_ms = record->time_ms;
     item->position = record->position;
     item->body = (struct rwd_text){.data = copy, .size = body.size};
+    return RWD_OK;
+}
+
+static enum rwd_status add_budget(
+    struct rwd_backtest_block *block, const struct rwd_record *record, struct rwd_error *error)
+{
+    struct rwd_budget_row row;
+    struct rwd_error own;
+    struct rwd_pool_terms *terms = rwd_arena_alloc(&block->arena, sizeof *terms);
+    if (terms == NULL || rwd_budget_decode(record->body, &row) != RWD_OK ||
+        rwd_budget_terms(&row, terms, &own) != RWD_OK) {
+        return rwd_fail(error, RWD_CORRUPT, "the budget at position %" PRIu64 " cannot be read",
+            record->position);
+    }
+    struct rwd_backtest_item *item = rwd_backtest_block_add(block, 0);
+    item->kind = RWD_BACKTEST_BUDGET;
+    item->position = record->position;
+    item->terms = terms;
+    block->has_budgets = true;
     return RWD_OK;
 }
 
@@ -184,6 +203,8 @@ static enum rwd_status fill_from_journal(
         source->bytes = record.position + record.size_on_disk - source->position_first;
         if (record.type == RWD_RECORD_EVENT || record.type == RWD_RECORD_TASK) {
             status = add_record(block, &record, error);
+        } else if (record.type == RWD_RECORD_BUDGET) {
+            status = add_budget(block, &record, error);
         }
     }
     return status;

@@ -2,8 +2,9 @@
  * source: where a backtest's events come from: a journal, or a file of NDJSON.
  *
  * A journal's events were checked when they were taken in, and its records name the user's
- * fingerprint: they are passed on unread. A line of NDJSON is read, and checked like one that is
- * sent to the daemon, but for the wall clock.
+ * fingerprint: they are passed on unread. Of its commands those on reward tasks and budgets are
+ * inputs too. A line of NDJSON is read, and checked like one that is sent to the daemon, but for
+ * the wall clock.
  *
  * Threads:   one, the reader's.
  * Ownership: open/close. What fill adds to a block hangs in the block.

@@ -8,6 +8,23 @@
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 
+/* Those there are by now, with the caps they have now: a journal may bring more. */
+static void know_pools(struct rwd_backtest_tally *tally)
+{
+    struct rwd_backtest_side *side = &tally->side;
+    size_t known = side->pool_count;
+    side->pool_count = rwd_pools_count(tally->pools);
+    side->pools = rwd_grow(side->pools, side->pool_count * sizeof side->pools[0]);
+    for (size_t i = known; i < side->pool_count; i++) {
+        uint32_t pool_no = (uint32_t)i + 1;
+        const struct rwd_pool_sums now = rwd_pool_read(tally->pools, pool_no, 0);
+        side->pools[i] =
+            (struct rwd_backtest_pool){.terms = *rwd_pool_terms(tally->pools, pool_no)};
+        side->pools[i].terms.hard_cap_minor = now.hard_cap_minor;
+        side->pools[i].terms.soft_cap_minor = now.soft_cap_minor;
+    }
+}
+
 void rwd_backtest_tally_init(
     struct rwd_backtest_tally *tally, const struct rwd_backtest_book *book, struct rwd_pools *pools)
 {
@@ -26,11 +43,7 @@ void rwd_backtest_tally_init(
     for (size_t i = 0; i < rule->milestone_count; i++) {
         side->milestones[i].at = rule->milestones[i].at;
     }
-    side->pool_count = rwd_pools_count(pools);
-    side->pools = rwd_new(side->pool_count * sizeof side->pools[0]);
-    for (size_t i = 0; i < side->pool_count; i++) {
-        side->pools[i].terms = *rwd_pool_terms(pools, (uint32_t)i + 1);
-    }
+    know_pools(tally);
 }
 
 void rwd_backtest_tally_finish(struct rwd_backtest_tally *tally)
@@ -112,6 +125,9 @@ static void note_breach(struct rwd_backtest_tally *tally, const struct rwd_task 
     }
     const struct rwd_rule *rule = rule_of(tally, task->rule_no);
     uint32_t pool_no = rwd_pools_find(tally->pools, rwd_text_of(rule->budget));
+    if (pool_no > tally->side.pool_count) {
+        know_pools(tally);
+    }
     struct rwd_backtest_pool *pool = &tally->side.pools[pool_no - 1];
     struct rwd_backtest_breach *breach = hard ? &pool->hard : &pool->soft;
     if (breach->there) {

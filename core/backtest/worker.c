@@ -109,18 +109,24 @@ const struct rwd_backtest_crowd *rwd_backtest_worker_crowd(const struct rwd_back
     return worker->crowd;
 }
 
+static enum rwd_status put_without_limits(
+    struct rwd_pools *pools, const struct rwd_pool_terms *of, struct rwd_error *error)
+{
+    struct rwd_pool_terms terms = *of;
+    uint32_t pool_no = 0;
+    terms.hard_cap_minor = INT64_MAX;
+    terms.soft_cap_minor = INT64_MAX;
+    return rwd_pools_put(pools, &terms, 0, &pool_no, error);
+}
+
 /* The same pools under the same numbers, with room for everything. */
 static struct rwd_pools *without_limits(const struct rwd_pools *pools)
 {
     struct rwd_pools *made = rwd_pools_create();
     for (uint32_t no = 1; no <= rwd_pools_count(pools); no++) {
-        struct rwd_pool_terms terms = *rwd_pool_terms(pools, no);
         struct rwd_error error;
-        uint32_t same_no = 0;
-        terms.hard_cap_minor = INT64_MAX;
-        terms.soft_cap_minor = INT64_MAX;
         /* What was a pool's terms once is so again. */
-        if (rwd_pools_put(made, &terms, no, &same_no, &error) != RWD_OK) {
+        if (put_without_limits(made, rwd_pool_terms(pools, no), &error) != RWD_OK) {
             break;
         }
     }
@@ -449,6 +455,39 @@ static enum rwd_status handle_command(
     return status;
 }
 
+/* Numbers of pools are the same for all; the first worker gives those that count their caps, when
+ * all inputs before are done. */
+static enum rwd_status handle_budget(
+    struct rwd_backtest_worker *worker, const struct rwd_backtest_item *item, uint64_t no)
+{
+    struct rwd_backtest_course *course = worker->course;
+    if (!wait_for_turn(worker, no)) {
+        return RWD_UNAVAILABLE;
+    }
+    for (size_t i = 0; i < course->side_count; i++) {
+        struct rwd_error error;
+        uint32_t pool_no = 0;
+        if (rwd_pools_put(course->pools[i], item->terms, 0, &pool_no, &error) != RWD_OK) {
+            return fail_at(worker, RWD_INVALID, item, error.text);
+        }
+    }
+    return RWD_OK;
+}
+
+static enum rwd_status handle_item(
+    struct rwd_backtest_worker *worker, const struct rwd_backtest_item *item, uint64_t no)
+{
+    switch (item->kind) {
+    case RWD_BACKTEST_COMMAND:
+        return handle_command(worker, item, no);
+    case RWD_BACKTEST_BUDGET:
+        return handle_budget(worker, item, no);
+    case RWD_BACKTEST_EVENT:
+        break;
+    }
+    return handle_event(worker, item, no);
+}
+
 /* ---- blocks ---- */
 
 static void foresee(const struct rwd_backtest_worker *worker,
@@ -463,10 +502,28 @@ static void foresee(const struct rwd_backtest_worker *worker,
     rwd_backtest_crowd_foresee(worker->crowd, item->user_fingerprint, 0);
 }
 
+/* Those without limits refuse nothing, so they may know of a pool early. What cannot be put here
+ * cannot be put where it counts either, which ends the run. */
+static void foresee_pools(
+    struct rwd_backtest_worker *worker, const struct rwd_backtest_block *block)
+{
+    for (size_t n = 0; n < block->count; n++) {
+        const struct rwd_backtest_item *item = &block->items[n];
+        for (size_t i = 0; item->kind == RWD_BACKTEST_BUDGET && i < worker->course->side_count;
+             i++) {
+            struct rwd_error error;
+            (void)!put_without_limits(worker->sides[i].free_pools, item->terms, &error);
+        }
+    }
+}
+
 static void handle_block(struct rwd_backtest_worker *worker, const struct rwd_backtest_block *block)
 {
     struct rwd_backtest_course *course = worker->course;
     _Atomic uint64_t *done = &course->places[worker->index].done;
+    if (block->has_budgets && course->worker_count > 1) {
+        foresee_pools(worker, block);
+    }
     for (int32_t i = block->first[worker->index]; i != RWD_BACKTEST_NO_ITEM;
          i = block->items[i].next) {
         const struct rwd_backtest_item *item = &block->items[i];
@@ -477,8 +534,7 @@ static void handle_block(struct rwd_backtest_worker *worker, const struct rwd_ba
         }
         atomic_store_explicit(done, no, memory_order_release);
         foresee(worker, block, item);
-        worker->status =
-            item->is_command ? handle_command(worker, item, no) : handle_event(worker, item, no);
+        worker->status = handle_item(worker, item, no);
         rwd_arena_reset(&worker->arena, 1 << 20);
         if (worker->status != RWD_OK) {
             atomic_store(&course->failed, true);

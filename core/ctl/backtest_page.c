@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 enum { PLOT_WIDTH = 760, PLOT_HEIGHT = 180, LABEL_COUNT_MAX = 12 };
 
@@ -12,7 +13,8 @@ static const char style[] =
     "table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:right;"
     "border-bottom:1px solid #e3e8ee}td:first-child,th:first-child{text-align:left}"
     ".a{fill:#2563a8}.b{fill:#d98e2b}.key i{display:inline-block;width:.8em;height:.8em;"
-    "margin:0 .3em 0 1em}text{font-size:11px;fill:#5a6876}svg{width:100%;height:auto}"
+    "margin:0 .4em 0 1em}.key "
+    "i:first-child{margin-left:0}text{font-size:11px;fill:#5a6876}svg{width:100%;height:auto}"
     ".warn{background:#fdf1e0;padding:.5rem .8rem;border-left:4px solid #d98e2b}";
 
 /* Text of a file or an event, made harmless. */
@@ -47,6 +49,8 @@ struct plot {
     double (*value)(const struct rwd_backtest_result *result, size_t side, size_t index);
     void (*label)(const struct rwd_backtest_result *result, size_t index, struct rwd_buffer *out);
     const char *unit;
+    unsigned digits;     /* behind the point */
+    size_t first_series; /* whose colour the first has */
 };
 
 static double top_of(const struct rwd_backtest_result *result, const struct plot *plot)
@@ -74,7 +78,8 @@ static void put_plot(
     size_t every = (plot->count + LABEL_COUNT_MAX - 1) / LABEL_COUNT_MAX;
     rwd_buffer_put_format(
         out, "<svg viewBox=\"0 0 %d %d\" role=\"img\">\n", PLOT_WIDTH, PLOT_HEIGHT + 36);
-    rwd_buffer_put_format(out, "<text x=\"0\" y=\"11\">%.2f %s</text>\n", top, plot->unit);
+    rwd_buffer_put_format(
+        out, "<text x=\"0\" y=\"11\">%.*f %s</text>\n", (int)plot->digits, top, plot->unit);
     for (size_t i = 0; i < plot->count; i++) {
         double left = slot * (double)i + slot * 0.1;
         for (size_t side = 0; side < plot->series_count; side++) {
@@ -82,10 +87,11 @@ static void put_plot(
             double height = value / top * (PLOT_HEIGHT - 20);
             rwd_buffer_put_format(out,
                 "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>",
-                side == 0 ? "a" : "b", left + width * (double)side, PLOT_HEIGHT - height, width,
-                height);
+                plot->first_series + side == 0 ? "a" : "b", left + width * (double)side,
+                PLOT_HEIGHT - height, width, height);
             plot->label(result, i, out);
-            rwd_buffer_put_format(out, ": %.2f</title></rect>\n", value);
+            rwd_buffer_put_format(
+                out, ": %.*f %s</title></rect>\n", (int)plot->digits, value, plot->unit);
         }
         if (i % every == 0) {
             rwd_buffer_put_format(out, "<text x=\"%.1f\" y=\"%d\">", left, PLOT_HEIGHT + 16);
@@ -145,10 +151,18 @@ static double players_of_bar(const struct rwd_backtest_result *result, size_t si
     return (double)result->sides[side].bars[index].player_count;
 }
 
+static void put_range(const struct rwd_backtest_bar *bar, struct rwd_buffer *out)
+{
+    rwd_buffer_put_format(out, "%" PRIu64, bar->from);
+    if (bar->to > bar->from) {
+        rwd_buffer_put_format(out, " to %" PRIu64, bar->to);
+    }
+}
+
 static void put_bar_label(
     const struct rwd_backtest_result *result, size_t index, struct rwd_buffer *out)
 {
-    rwd_buffer_put_format(out, "from %" PRIu64, result->sides[0].bars[index].from);
+    put_range(&result->sides[0].bars[index], out);
 }
 
 /* The two sides' bars may begin at different points: they are then drawn apart. */
@@ -162,7 +176,7 @@ static double players_of_other_bar(
 static void put_other_bar_label(
     const struct rwd_backtest_result *result, size_t index, struct rwd_buffer *out)
 {
-    rwd_buffer_put_format(out, "from %" PRIu64, result->sides[1].bars[index].from);
+    put_range(&result->sides[1].bars[index], out);
 }
 
 /* ---- the page ---- */
@@ -202,7 +216,7 @@ static void put_sums(const struct rwd_backtest_result *result, struct rwd_buffer
     if (result->side_count > 1) {
         rwd_buffer_put_string(out, "<td>");
         if (rwd_currency_equal(a->currency, b->currency)) {
-            rwd_backtest_put_money(a->cost_minor - b->cost_minor, a->currency, out);
+            rwd_backtest_put_difference(a->cost_minor - b->cost_minor, a->currency, out);
         }
         rwd_buffer_put_string(out, "</td>");
     }
@@ -308,13 +322,13 @@ static void put_players(const struct rwd_backtest_result *result, const char *ti
 static void put_plots(const struct rwd_backtest_result *result, struct rwd_buffer *out)
 {
     const struct rwd_backtest_side *a = &result->sides[0];
-    const struct plot cost = {
-        a->day_count, result->side_count, cost_of_day, put_day_label, a->currency.code};
+    const struct plot cost = {a->day_count, result->side_count, cost_of_day, put_day_label,
+        a->currency.code, rwd_currency_exponent(a->currency), 0};
     const struct plot points = {
-        a->day_count, result->side_count, points_of_day, put_day_label, "points"};
-    const struct plot spread = {a->bar_count, 1, players_of_bar, put_bar_label, "players"};
+        a->day_count, result->side_count, points_of_day, put_day_label, "points", 0, 0};
+    const struct plot spread = {a->bar_count, 1, players_of_bar, put_bar_label, "players", 0, 0};
     const struct plot other = {
-        result->sides[1].bar_count, 1, players_of_other_bar, put_other_bar_label, "players"};
+        result->sides[1].bar_count, 1, players_of_other_bar, put_other_bar_label, "players", 0, 1};
     rwd_buffer_put_string(out, "<h2>Cost of the rule by day</h2>\n");
     put_plot(result, &cost, out);
     rwd_buffer_put_string(out, "<h2>Points by day</h2>\n");
@@ -332,15 +346,18 @@ void rwd_backtest_put_page(const struct rwd_backtest_result *result, struct rwd_
 {
     char first[RWD_TIME_TEXT_SIZE];
     char last[RWD_TIME_TEXT_SIZE];
+    char versions[2 * RWD_RULE_VERSION_SIZE_MAX + 16];
     rwd_time_format(result->first_event_ms, first);
     rwd_time_format(result->last_event_ms, last);
+    (void)snprintf(versions, sizeof versions, "%s%s%s", result->sides[0].version,
+        result->side_count > 1 ? " against " : "",
+        result->side_count > 1 ? result->sides[1].version : "");
     rwd_buffer_put_format(out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Backtest of %s "
         "%s</title>\n<style>%s</style></head><body>\n<h1>Backtest of %s %s</h1>\n",
-        result->rule_id, result->sides[0].version, style, result->rule_id,
-        result->sides[0].version);
+        result->rule_id, versions, style, result->rule_id, versions);
     rwd_buffer_put_format(out,
-        "<p>%" PRIu64 " events of %" PRIu64 " players, %s to %s; %zu other rules beside it.</p>\n",
+        "<p>%" PRIu64 " events of %" PRIu64 " players, %s to %s; other rules beside it: %zu.</p>\n",
         result->event_count, result->player_count, first, last, result->other_rule_count);
     if (result->side_count > 1) {
         rwd_buffer_put_format(out,

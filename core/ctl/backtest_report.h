@@ -26,5 +26,8 @@ void rwd_backtest_day_text(int32_t day, char out[RWD_DAY_TEXT_SIZE]);
 void rwd_backtest_put_period(enum rwd_pool_period kind, int32_t period, struct rwd_buffer *out);
 /* "12.50", in the currency's own digits. */
 void rwd_backtest_put_money(int64_t minor, struct rwd_currency currency, struct rwd_buffer *out);
+/* With its sign. */
+void rwd_backtest_put_difference(
+    int64_t minor, struct rwd_currency currency, struct rwd_buffer *out);
 
 #endif

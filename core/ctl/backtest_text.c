@@ -38,6 +38,13 @@ void rwd_backtest_put_money(int64_t minor, struct rwd_currency currency, struct 
     rwd_buffer_put_string(out, text);
 }
 
+void rwd_backtest_put_difference(
+    int64_t minor, struct rwd_currency currency, struct rwd_buffer *out)
+{
+    rwd_buffer_put_string(out, minor >= 0 ? "+" : "");
+    rwd_backtest_put_money(minor, currency, out);
+}
+
 /* ---- cells ---- */
 
 static void put_cell(struct rwd_ctl_table *table, const char *format, ...) RWD_PRINTF(2, 3);
@@ -121,7 +128,10 @@ static void put_cost_row(struct rwd_ctl_table *table, const struct rwd_backtest_
         bool same = rwd_currency_equal(a->currency, b->currency);
         put_money_cell(table, b->cost_minor, b->currency);
         if (same) {
-            put_money_cell(table, a->cost_minor - b->cost_minor, a->currency);
+            struct rwd_buffer difference = {0};
+            rwd_backtest_put_difference(a->cost_minor - b->cost_minor, a->currency, &difference);
+            rwd_ctl_table_put(table, rwd_buffer_text(&difference));
+            rwd_buffer_finish(&difference);
         } else {
             put_cell(table, "%s", b->currency.code[0] != '\0' ? b->currency.code : "-");
         }
@@ -177,7 +187,8 @@ static void put_pools(const struct rwd_backtest_result *result,
     }
     char of_rule[RWD_RULE_ID_SIZE_MAX + 8];
     (void)snprintf(of_rule, sizeof of_rule, "BY %s", result->rule_id);
-    const char *headings[] = {"DAY", "BUDGET", "REWARDS", "COST", of_rule, "GIVEN BACK", ""};
+    const char *headings[] = {
+        "DAY", "BUDGET", "REWARDS", "COST", of_rule, "GIVEN BACK", "CURRENCY"};
     struct rwd_ctl_table *table = rwd_ctl_table_create(headings, 7);
     for (size_t i = 0; i < side->pool_day_count; i++) {
         const struct rwd_backtest_pool_day *row = &side->pool_days[i];
@@ -197,7 +208,7 @@ static void put_pools(const struct rwd_backtest_result *result,
     write_table(table, out);
     rwd_buffer_put_format(
         out, "\nbudgets at the end, with %s %s\n", result->rule_id, side->version);
-    const char *ends[] = {"BUDGET", "PERIOD", "USED", "HARD CAP", ""};
+    const char *ends[] = {"BUDGET", "PERIOD", "USED", "HARD CAP", "CURRENCY"};
     table = rwd_ctl_table_create(ends, 5);
     for (size_t i = 0; i < side->period_count; i++) {
         const struct rwd_backtest_pool_period *row = &side->periods[i];
@@ -247,8 +258,9 @@ static void put_breaches(const struct rwd_backtest_side *side, struct rwd_buffer
         rwd_buffer_put_format(out, "\nno budget met a cap, with %s\n", side->version);
     }
     if (side->budget[0] != '\0' && side->budget_pool_no == 0) {
-        rwd_buffer_put_format(
-            out, "its budget %s is not in engine.conf: every reward was denied\n", side->budget);
+        rwd_buffer_put_format(out,
+            "its budget %s is neither in engine.conf nor in the journal: every reward was denied\n",
+            side->budget);
     }
 }
 

@@ -12,24 +12,28 @@
 #include <string.h>
 
 static const char usage_all[] =
-    "usage: rewardctl rules list\n"
-    "       rewardctl rules status [ID]\n"
-    "       rewardctl rules shadow ID@VERSION\n"
-    "       rewardctl rules activate ID@VERSION [--share PERCENT]\n"
-    "       rewardctl rules ramp ID@VERSION --steps 10,50,100 --every 2h\n"
-    "       rewardctl rules rollback ID\n"
-    "       rewardctl rules retire ID@VERSION\n"
-    "       rewardctl rules deploy DIR\n"
-    "       rewardctl rules new ID [--template NAME]\n"
-    "       rewardctl rules check [DIR|FILE]\n"
-    "       rewardctl rules test [DIR|FILE] [--coverage] [--threshold PERCENT]\n"
-    "       rewardctl rules bench ID@VERSION|FILE\n"
-    "       rewardctl rules backtest ID@VERSION --from journal|FILE.ndjson\n"
-    "       rewardctl rules diff ID@A ID@B\n"
-    "       rewardctl rules explain EVENT_ID | --user USER_ID\n"
+    "usage: rewardctl rules COMMAND ...; each has --help\n"
     "\n"
-    "From new on they read files, explain apart; those before ask the running daemon. Each has "
-    "--help.\n";
+    "write a rule: on files, whether rewardd runs or not\n"
+    "  new ID [--template NAME]        a rule and its test, to start from\n"
+    "  check [DIR|FILE]                does it load, read what events have, and pass its tests?\n"
+    "  test [DIR|FILE] [--coverage]    the same, test by test\n"
+    "  bench ID@VERSION|FILE           what a call costs\n"
+    "  backtest ID@VERSION --from journal|FILE.ndjson [--against VERSION]\n"
+    "                                  what it would have given and cost on past events\n"
+    "  diff ID@A ID@B                  what differs between two versions\n"
+    "\n"
+    "bring it to players: asks the running rewardd\n"
+    "  list                            every version, and files that did not load\n"
+    "  status [ID]                     what each version gave, and how it runs\n"
+    "  shadow ID@VERSION               decide beside the active version, and give nothing\n"
+    "  activate ID@VERSION [--share N] put it in force, for all players or N per cent\n"
+    "  ramp ID@VERSION --steps 10,50,100 --every 2h\n"
+    "                                  let its share grow by itself, with guards\n"
+    "  rollback ID                     one step back\n"
+    "  retire ID@VERSION               take it out of force\n"
+    "  deploy DIR                      a whole folder of rules: all or none\n"
+    "  explain EVENT_ID|--user USER_ID why a reward was given, or not\n";
 
 static void put_value(struct rwd_ctl_table *table, const struct cJSON *object, const char *name)
 {
@@ -61,7 +65,7 @@ static void put_version(
     put_value(table, rule, "rule_id");
     put_value(table, version, "version");
     put_value(table, version, "state");
-    put_value(table, version, "share");
+    rwd_ctl_put_share(table, rule, version);
     put_value(table, version, "since");
     rwd_ctl_table_put(table, hash);
     put_list(table, rwd_ctl_member(version, "uses"));
@@ -210,6 +214,10 @@ int rwd_ctl_rules(struct rwd_ctl *ctl, int argc, char **argv)
         }
     }
     bool asked = strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0;
+    if (!asked && what[0] != '\0') {
+        return rwd_ctl_fail(RWD_CTL_USAGE,
+            "there is no command \"rules %s\"; rewardctl rules --help lists them", what);
+    }
     (void)fputs(usage_all, asked ? stdout : stderr);
     return asked ? RWD_CTL_OK : RWD_CTL_USAGE;
 }

@@ -164,7 +164,7 @@ static void run_rule_tests(struct check *check, const struct rwd_rule *rule, str
     struct rwd_error error;
     struct rwd_rule_tests *tests = NULL;
     if (rwd_rule_tests_load(source, name, &check->limits, &tests, &error) != RWD_OK) {
-        fail(check, error.text);
+        fail_with_column(check, name, source, &error);
         return;
     }
     for (size_t i = 0; i < tests->case_count; i++) {

@@ -7,6 +7,7 @@
 #include "engine/rule_folder.h"
 
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +24,63 @@ static void put_value(struct rwd_ctl_table *table, const struct cJSON *object, c
     rwd_buffer_finish(&cell);
 }
 
+/* NULL: it has none, or one that was given up before it became active all the same. */
+static const struct cJSON *ramp_of(const struct cJSON *version)
+{
+    const struct cJSON *ramp = rwd_ctl_member(version, "ramp");
+    bool is_over = strcmp(rwd_ctl_string(version, "state"), "active") == 0 &&
+                   strcmp(rwd_ctl_string(ramp, "state"), "done") != 0;
+    return cJSON_IsObject(ramp) && !is_over ? ramp : NULL;
+}
+
+/* "rolled_back" -> "rolled back". */
+static void put_ramp_state(struct rwd_buffer *out, const struct cJSON *ramp)
+{
+    for (const char *at = rwd_ctl_string(ramp, "state"); *at != '\0'; at++) {
+        rwd_buffer_put_char(out, *at == '_' ? ' ' : *at);
+    }
+}
+
 /* "running 2 of 3: 50 %", "held 1 of 3: 10 %". */
 static void put_ramp(struct rwd_ctl_table *table, const struct cJSON *ramp)
 {
     const struct cJSON *steps = rwd_ctl_member(ramp, "steps");
     int step = (int)cJSON_GetNumberValue(rwd_ctl_member(ramp, "step"));
     struct rwd_buffer cell = {0};
-    if (cJSON_IsObject(ramp)) {
-        rwd_ctl_put_plain(&cell, rwd_text_of(rwd_ctl_string(ramp, "state")));
+    if (ramp != NULL) {
+        put_ramp_state(&cell, ramp);
         rwd_buffer_put_format(&cell, " %d of %d: %d %%", step + 1, cJSON_GetArraySize(steps),
             (int)cJSON_GetNumberValue(cJSON_GetArrayItem(steps, step)));
+    }
+    rwd_ctl_table_put(table, rwd_buffer_text(&cell));
+    rwd_buffer_finish(&cell);
+}
+
+void rwd_ctl_put_share(
+    struct rwd_ctl_table *table, const struct cJSON *rule, const struct cJSON *version)
+{
+    int share = (int)cJSON_GetNumberValue(rwd_ctl_member(version, "share"));
+    bool is_active = strcmp(rwd_ctl_string(version, "state"), "active") == 0;
+    const struct cJSON *other = NULL;
+    cJSON_ArrayForEach(other, rwd_ctl_member(rule, "versions"))
+    {
+        bool is_canary = strcmp(rwd_ctl_string(other, "state"), "canary") == 0;
+        share -=
+            is_active && is_canary ? (int)cJSON_GetNumberValue(rwd_ctl_member(other, "share")) : 0;
+    }
+    char cell[16];
+    (void)snprintf(cell, sizeof cell, "%d %%", share);
+    rwd_ctl_table_put(table, rwd_text_of(cell));
+}
+
+/* "12.50 EUR". */
+static void put_money(struct rwd_ctl_table *table, const struct cJSON *given)
+{
+    struct rwd_buffer cell = {0};
+    if (cJSON_IsString(rwd_ctl_member(given, "money"))) {
+        rwd_ctl_value_put(&cell, rwd_ctl_member(given, "money"));
+        rwd_buffer_put_char(&cell, ' ');
+        rwd_ctl_value_put(&cell, rwd_ctl_member(given, "currency"));
     }
     rwd_ctl_table_put(table, rwd_buffer_text(&cell));
     rwd_buffer_finish(&cell);
@@ -41,22 +89,24 @@ static void put_ramp(struct rwd_ctl_table *table, const struct cJSON *ramp)
 static void put_version(
     struct rwd_ctl_table *table, const struct cJSON *rule, const struct cJSON *version)
 {
-    const struct cJSON *stats = rwd_ctl_member(version, "stats");
+    const struct cJSON *given = rwd_ctl_member(version, "given");
+    const struct cJSON *health = rwd_ctl_member(version, "health");
     struct rwd_text hash = rwd_text_of(rwd_ctl_string(version, "content_hash"));
     hash.size = hash.size > 12 ? 12 : hash.size;
     put_value(table, rule, "rule_id");
     put_value(table, version, "version");
     put_value(table, version, "state");
-    put_value(table, version, "share");
+    rwd_ctl_put_share(table, rule, version);
     put_value(table, version, "since");
     rwd_ctl_table_put(table, hash);
-    put_value(table, stats, "calls");
-    put_value(table, stats, "errors");
-    put_value(table, stats, "cost_p99_us");
-    put_value(table, stats, "points");
-    put_value(table, stats, "reward_tasks");
-    put_value(table, stats, "money");
-    put_ramp(table, rwd_ctl_member(version, "ramp"));
+    put_value(table, given, "points");
+    put_value(table, given, "reward_tasks");
+    put_value(table, given, "held");
+    put_money(table, given);
+    put_value(table, health, "calls");
+    put_value(table, health, "errors");
+    put_value(table, health, "cost_p99_us");
+    put_ramp(table, ramp_of(version));
     put_value(table, version, "actor");
 }
 
@@ -74,38 +124,52 @@ static void put_number(struct rwd_buffer *line, const struct cJSON *object, cons
     rwd_ctl_value_put(line, rwd_ctl_member(object, name));
 }
 
+static void put_signed(struct rwd_buffer *line, const struct cJSON *object, const char *name)
+{
+    struct rwd_buffer value = {0};
+    put_number(&value, object, name);
+    rwd_buffer_put_string(line, rwd_buffer_c_string(&value)[0] == '-' ? "" : "+");
+    rwd_buffer_put_text(line, rwd_buffer_text(&value));
+    rwd_buffer_finish(&value);
+}
+
 /* What would be different if the shadow were the active version. */
 static void print_shadow(const struct cJSON *rule, const struct cJSON *version)
 {
     const struct cJSON *shadow = rwd_ctl_member(version, "shadow");
     const struct cJSON *pool = NULL;
     struct rwd_buffer line = {0};
-    if (!cJSON_IsObject(shadow)) {
-        return;
+    if (!cJSON_IsString(rwd_ctl_member(shadow, "since"))) {
+        return; /* it is none, or none any more */
     }
     rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(rule, "rule_id")));
     rwd_buffer_put_char(&line, '@');
     rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(version, "version")));
-    rwd_buffer_put_string(&line, " as a shadow: ");
+    rwd_buffer_put_string(&line, " as a shadow since ");
+    put_number(&line, shadow, "since");
+    rwd_buffer_put_string(&line, ": of ");
     put_number(&line, shadow, "players");
-    rwd_buffer_put_string(&line, " players (of every ");
-    put_number(&line, shadow, "one_player_of");
-    rwd_buffer_put_string(&line, " one is asked), ");
+    rwd_buffer_put_string(&line, " players ");
     put_number(&line, shadow, "winners");
     rwd_buffer_put_string(&line, " would win, ");
     put_number(&line, shadow, "losers");
     rwd_buffer_put_string(&line, " would lose; points ");
-    put_number(&line, shadow, "points_difference");
+    put_signed(&line, shadow, "points_difference");
     rwd_buffer_put_string(&line, ", rewards ");
-    put_number(&line, shadow, "reward_tasks_difference");
+    put_signed(&line, shadow, "reward_tasks_difference");
     cJSON_ArrayForEach(pool, rwd_ctl_member(shadow, "pools"))
     {
         rwd_buffer_put_string(&line, ", ");
         rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(pool, "pool_id")));
         rwd_buffer_put_char(&line, ' ');
-        rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(pool, "difference")));
+        put_signed(&line, pool, "difference");
         rwd_buffer_put_char(&line, ' ');
         rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(pool, "currency")));
+    }
+    if (cJSON_GetNumberValue(rwd_ctl_member(shadow, "one_player_of")) > 1) {
+        rwd_buffer_put_string(&line, "; one player of ");
+        put_number(&line, shadow, "one_player_of");
+        rwd_buffer_put_string(&line, " is asked");
     }
     (void)printf("%s\n", rwd_buffer_c_string(&line));
     rwd_buffer_finish(&line);
@@ -140,14 +204,14 @@ static void print_news(const struct cJSON *rule)
     const struct cJSON *version = NULL;
     cJSON_ArrayForEach(version, rwd_ctl_member(rule, "versions"))
     {
-        const struct cJSON *ramp = rwd_ctl_member(version, "ramp");
+        const struct cJSON *ramp = ramp_of(version);
         struct rwd_buffer line = {0};
         if (rwd_ctl_string(ramp, "why")[0] != '\0') {
             rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(rule, "rule_id")));
             rwd_buffer_put_char(&line, '@');
             rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(version, "version")));
             rwd_buffer_put_string(&line, ": ramp ");
-            rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(ramp, "state")));
+            put_ramp_state(&line, ramp);
             rwd_buffer_put_string(&line, ": ");
             rwd_ctl_put_plain(&line, rwd_text_of(rwd_ctl_string(ramp, "why")));
             (void)printf("%s\n", rwd_buffer_c_string(&line));
@@ -159,6 +223,48 @@ static void print_news(const struct cJSON *rule)
     }
 }
 
+/* The earliest: versions that came later count from then on. */
+static const char *least_since(const char *least, const struct cJSON *rule)
+{
+    const struct cJSON *version = NULL;
+    cJSON_ArrayForEach(version, rwd_ctl_member(rule, "versions"))
+    {
+        const char *since = rwd_ctl_string(rwd_ctl_member(version, "health"), "since");
+        least = least == NULL || strcmp(since, least) < 0 ? since : least;
+    }
+    return least;
+}
+
+static void print_status(const struct cJSON *answer)
+{
+    static const char *const headings[] = {"RULE", "VERSION", "STATE", "SHARE", "SINCE", "HASH",
+        "POINTS", "REWARDS", "HELD", "MONEY", "CALLS", "ERRORS", "P99 US", "RAMP", "BY"};
+    struct rwd_ctl_table *table =
+        rwd_ctl_table_create(headings, sizeof headings / sizeof headings[0]);
+    struct rwd_buffer text = {0};
+    const struct cJSON *items = rwd_ctl_member(answer, "items");
+    const struct cJSON *rules = items != NULL ? items->child : answer;
+    const char *since = NULL;
+    for (const struct cJSON *rule = rules; rule != NULL; rule = rule->next) {
+        put_rule(table, rule);
+        since = least_since(since, rule);
+    }
+    rwd_ctl_table_write(table, &text);
+    (void)fwrite(text.data, 1, text.size, stdout);
+    for (const struct cJSON *rule = rules; rule != NULL; rule = rule->next) {
+        print_news(rule);
+    }
+    if (cJSON_GetNumberValue(rwd_ctl_member(answer, "behind_bytes")) > 0) {
+        (void)puts("The store is late: points, rewards and money of the last moments are missing.");
+    }
+    if (since != NULL) {
+        (void)printf(
+            "Calls, errors and p99 are counted since %s, the rest from the beginning.\n", since);
+    }
+    rwd_buffer_finish(&text);
+    rwd_ctl_table_destroy(table);
+}
+
 int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv)
 {
     static const char usage[] =
@@ -166,13 +272,14 @@ int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv)
         "\n"
         "Shows every version of one rule, or of all: the state it is in (draft, shadow, canary,\n"
         "active, retired, suspended), its share of the players, since when and by whom, its\n"
-        "content's hash, and what was counted of it since the daemon started: calls, errors, the\n"
-        "99th percentile of a call's cost in microseconds, points, rewards and money given, and\n"
-        "the step of its ramp. Below: the formulas and the experiment it uses, and, of those, as "
-        "in\n"
-        "formulas/ID, the rules in force that use them.\n";
-    static const char *const headings[] = {"RULE", "VERSION", "STATE", "SHARE", "SINCE", "HASH",
-        "CALLS", "ERRORS", "P99 US", "POINTS", "REWARDS", "MONEY", "RAMP", "BY"};
+        "content's hash, and the step of its ramp. Below: the formulas and the experiment it "
+        "uses,\n"
+        "and, of those, as in formulas/ID, the rules in force that use them.\n"
+        "\n"
+        "What it has given counts from its first event on: points, rewards that are paid or on\n"
+        "their way (HELD: those of them that wait for something), and their money. How it runs is\n"
+        "counted since the daemon started: calls, errors, and the 99th percentile of a call's\n"
+        "cost in microseconds. So is what a shadow would have given.\n";
     struct rwd_ctl_line line = {.usage = usage, .word_count_max = 1};
     int code = rwd_ctl_options(argc, argv, &line);
     if (code != RWD_CTL_GO_ON) {
@@ -187,29 +294,7 @@ int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv)
     }
     code = rwd_ctl_api_call(ctl, rwd_buffer_c_string(&path), NULL, &answer, NULL);
     if (code == RWD_CTL_OK) {
-        struct rwd_ctl_table *table =
-            rwd_ctl_table_create(headings, sizeof headings / sizeof headings[0]);
-        struct rwd_buffer text = {0};
-        const struct cJSON *items = rwd_ctl_member(answer, "items");
-        const struct cJSON *rule = NULL;
-        if (items == NULL) {
-            put_rule(table, answer);
-        }
-        cJSON_ArrayForEach(rule, items)
-        {
-            put_rule(table, rule);
-        }
-        rwd_ctl_table_write(table, &text);
-        (void)fwrite(text.data, 1, text.size, stdout);
-        if (items == NULL) {
-            print_news(answer);
-        }
-        cJSON_ArrayForEach(rule, items)
-        {
-            print_news(rule);
-        }
-        rwd_buffer_finish(&text);
-        rwd_ctl_table_destroy(table);
+        print_status(answer);
     }
     rwd_ctl_api_free(answer);
     rwd_buffer_finish(&path);
@@ -217,6 +302,11 @@ int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv)
 }
 
 /* ---- commands ---- */
+
+static const struct {
+    const char *unit;
+    uint64_t ms;
+} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 
 /* "points@2.0.0", cut in two. NULL, and said so: it is not written like that. */
 static char *version_in(char *word)
@@ -231,21 +321,53 @@ static char *version_in(char *word)
     return at + 1;
 }
 
+/* "2h", "90s": as --every takes it. */
+static void put_duration(struct rwd_buffer *out, uint64_t ms)
+{
+    size_t i = sizeof units / sizeof units[0] - 1;
+    while (i > 0 && ms % units[i].ms != 0) {
+        i--;
+    }
+    rwd_buffer_put_format(out, "%" PRIu64 "%s", ms / units[i].ms, units[i].unit);
+}
+
+/* ", 50 % in 2h" */
+static void put_next_step(struct rwd_buffer *out, const struct cJSON *ramp)
+{
+    int next = (int)cJSON_GetNumberValue(rwd_ctl_member(ramp, "step")) + 1;
+    const struct cJSON *share = cJSON_GetArrayItem(rwd_ctl_member(ramp, "steps"), next);
+    if (strcmp(rwd_ctl_string(ramp, "state"), "running") == 0 && share != NULL) {
+        rwd_buffer_put_format(out, "; %d %% in ", (int)cJSON_GetNumberValue(share));
+        put_duration(out, (uint64_t)cJSON_GetNumberValue(rwd_ctl_member(ramp, "every_ms")));
+        rwd_buffer_put_string(out, " if no guard objects");
+    }
+}
+
 /* What is in force is what the daemon answers, not what it was asked for. */
 static void print_version(const struct cJSON *version)
 {
+    const char *state = rwd_ctl_string(version, "state");
+    bool is_canary = strcmp(state, "canary") == 0;
+    bool is_shadow = strcmp(state, "shadow") == 0;
     struct rwd_buffer text = {0};
     rwd_ctl_put_plain(&text, rwd_text_of(rwd_ctl_string(version, "rule_id")));
     rwd_buffer_put_char(&text, ' ');
     rwd_ctl_put_plain(&text, rwd_text_of(rwd_ctl_string(version, "version")));
-    rwd_buffer_put_string(&text, " is ");
-    rwd_ctl_put_plain(&text, rwd_text_of(rwd_ctl_string(version, "state")));
-    if (strcmp(rwd_ctl_string(version, "kind"), rwd_rule_kind_name(RWD_KIND_FORMULA)) != 0) {
+    rwd_buffer_put_string(&text, is_canary || is_shadow ? " is a " : " is ");
+    rwd_ctl_put_plain(&text, rwd_text_of(state));
+    if (is_canary) {
         rwd_buffer_put_string(&text, " for ");
         rwd_ctl_value_put(&text, rwd_ctl_member(version, "share"));
         rwd_buffer_put_string(&text, " % of players");
+        put_next_step(&text, rwd_ctl_member(version, "ramp"));
     }
-    (void)printf("%s\n", rwd_buffer_c_string(&text));
+    rwd_buffer_put_string(&text, is_shadow ? " and gives nothing\n" : "\n");
+    if (is_canary || is_shadow) {
+        rwd_buffer_put_string(&text, "watch it: rewardctl rules status ");
+        rwd_ctl_put_plain(&text, rwd_text_of(rwd_ctl_string(version, "rule_id")));
+        rwd_buffer_put_char(&text, '\n');
+    }
+    (void)fputs(rwd_buffer_c_string(&text), stdout);
     rwd_buffer_finish(&text);
 }
 
@@ -379,10 +501,6 @@ int rwd_ctl_rules_rollback(struct rwd_ctl *ctl, int argc, char **argv)
 /* "2h", "30m", "90s", "500ms". 0: none of these. */
 static uint64_t duration_ms(const char *text)
 {
-    static const struct {
-        const char *unit;
-        uint64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     size_t digits = strspn(text, "0123456789");
     uint64_t count = 0;
     if (!rwd_text_to_u64((struct rwd_text){.data = text, .size = digits}, &count) ||
@@ -518,7 +636,9 @@ int rwd_ctl_rules_deploy(struct rwd_ctl *ctl, int argc, char **argv)
         return rwd_ctl_fail(RWD_CTL_FAILED, "%s", error.text);
     }
     struct rwd_buffer body = {0};
-    code = RWD_CTL_OK;
+    code = count > 0 ? RWD_CTL_OK
+                     : rwd_ctl_fail(RWD_CTL_FAILED,
+                           "%s holds no rules: they lie as <id>/<version>.lua", line.words[0]);
     rwd_buffer_put_string(&body, "{\"reason\":");
     rwd_buffer_put_json(&body, rwd_text_of(options[0].value != NULL ? options[0].value : ""));
     rwd_buffer_put_string(&body, ",\"files\":[");

@@ -6,6 +6,13 @@
 
 #include "ctl/ctl.h"
 
+struct cJSON;
+struct rwd_ctl_table;
+
+/* "90 %": of the active version what its canary leaves it. */
+void rwd_ctl_put_share(
+    struct rwd_ctl_table *table, const struct cJSON *rule, const struct cJSON *version);
+
 int rwd_ctl_rules_status(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_rules_activate(struct rwd_ctl *ctl, int argc, char **argv);
 int rwd_ctl_rules_shadow(struct rwd_ctl *ctl, int argc, char **argv);

@@ -72,7 +72,10 @@ static int write_file(const char *path, const char *text, const char *id)
     }
     rwd_buffer_finish(&filled);
     if (!written) {
-        return rwd_ctl_fail(RWD_CTL_FAILED, "%s: %s", path, strerror(failed));
+        return failed == EEXIST
+                   ? rwd_ctl_fail(RWD_CTL_FAILED,
+                         "%s is there already; a change is a new version: copy it to 1.1.0", path)
+                   : rwd_ctl_fail(RWD_CTL_FAILED, "%s: %s", path, strerror(failed));
     }
     (void)printf("%s\n", path);
     return RWD_CTL_OK;
@@ -109,6 +112,9 @@ static int write_rule(const char *dir, const char *id, const struct rwd_rule_tem
     }
     if (code == RWD_CTL_OK) {
         code = write_file(rwd_buffer_c_string(&rule), template->rule, id);
+    }
+    if (code == RWD_CTL_OK) {
+        (void)printf("next: rewardctl rules test %s\n", rwd_buffer_c_string(&rule));
     }
     rwd_buffer_finish(&folder);
     rwd_buffer_finish(&rule);

@@ -21,6 +21,30 @@ static int64_t add_points(
     return *place;
 }
 
+/* A day's sum is one, whichever versions it comes from. */
+static void note_unsaved(struct rwd_player_rule *rule, uint32_t version_no, uint32_t day,
+    int64_t day_sum, int64_t points)
+{
+    struct rwd_unsaved_points *own = NULL;
+    for (uint32_t i = 0; i < rule->unsaved_count; i++) {
+        struct rwd_unsaved_points *unsaved = &rule->unsaved[i];
+        if (unsaved->day == day) {
+            unsaved->day_sum = day_sum;
+            own = unsaved->version_no == version_no ? unsaved : own;
+        }
+    }
+    if (own == NULL) {
+        size_t capacity = rule->unsaved_capacity;
+        rule->unsaved =
+            rwd_room_for(rule->unsaved, rule->unsaved_count, &capacity, sizeof rule->unsaved[0]);
+        rule->unsaved_capacity = (uint32_t)capacity;
+        own = &rule->unsaved[rule->unsaved_count++];
+        *own =
+            (struct rwd_unsaved_points){.day = day, .version_no = version_no, .day_sum = day_sum};
+    }
+    own->added += points;
+}
+
 static void apply_points(
     struct rwd_player_rule *rule, const struct rwd_rule_effect *effect, int64_t event_ms)
 {
@@ -28,8 +52,7 @@ static void apply_points(
     uint32_t day = rwd_window_bucket(RWD_WINDOW_DAY, event_ms);
     rule->total += effect->points;
     int64_t day_sum = add_points(&rule->days, day, RWD_SERIES_DAY_COUNT_MAX, points);
-    bool is_new = false;
-    *rwd_series_at(&rule->unsaved_days, day, UINT32_MAX, &is_new) = day_sum;
+    note_unsaved(rule, effect->version_no, day, day_sum, points);
     if ((effect->counted & RWD_COUNTED_BY_MINUTE) != 0) {
         (void)add_points(&rule->minutes, rwd_window_bucket(RWD_WINDOW_MINUTE, event_ms),
             RWD_SERIES_MINUTE_COUNT_MAX, points);
@@ -77,10 +100,10 @@ static void account(struct rwd_pools *pools, const struct rwd_task *task, enum r
  * the order must not tell whether a checkpoint came by between. */
 static void add_task(struct rwd_player *player, const struct rwd_task *task)
 {
-    uint8_t budget_known = RWD_BUDGET_NOTHING;
+    struct rwd_task_known store_knows = {.budget = RWD_BUDGET_NOTHING};
     struct rwd_task *known = rwd_player_task_find(player, task->id);
     if (known != NULL) {
-        budget_known = known->budget_known;
+        store_knows = known->known;
         player->task_count--;
         memmove(
             known, known + 1, (size_t)(player->tasks + player->task_count - known) * sizeof *known);
@@ -92,7 +115,7 @@ static void add_task(struct rwd_player *player, const struct rwd_task *task)
     struct rwd_task *added = &player->tasks[player->task_count++];
     *added = *task;
     added->dirty = true;
-    added->budget_known = budget_known;
+    added->known = store_knows;
 }
 
 static void apply_change(struct rwd_player *player, const struct rwd_task_change *change,

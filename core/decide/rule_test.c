@@ -37,11 +37,15 @@ struct trial {
     bool failed;
 };
 
+/* The tests of a/1.0.0.lua are in a/1.0.0_test.lua. */
 static void complain(struct trial *trial, const char *what)
 {
+    const char *file = trial->rule->source_name;
+    const char *end = strrchr(file, '.');
     trial->failed = true;
-    rwd_buffer_put_format(trial->report, "%s:%d: %s: %s\n", trial->rule->source_name,
-        trial->test->line, trial->test->name, what);
+    rwd_buffer_put_format(trial->report, "%.*s_test.lua:%d: %s: %s\n",
+        (int)(end != NULL ? (size_t)(end - file) : strlen(file)), file, trial->test->line,
+        trial->test->name, what);
 }
 
 static void rule_failed(

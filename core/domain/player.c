@@ -24,7 +24,7 @@ void rwd_player_rule_finish(struct rwd_player_rule *rule)
     rwd_free(rule->minutes.points);
     rwd_free(rule->hours.points);
     rwd_free(rule->days.points);
-    rwd_free(rule->unsaved_days.points);
+    rwd_free(rule->unsaved);
     rwd_free(rule->fired);
     for (uint32_t i = 0; i < rule->aggregate_count; i++) {
         rwd_free(rule->aggregates[i].series.points);
@@ -52,7 +52,9 @@ static void copy_series(struct rwd_series *series)
 void rwd_player_rule_copy(const struct rwd_player_rule *from, struct rwd_player_rule *to)
 {
     *to = *from;
-    to->unsaved_days = (struct rwd_series){0};
+    to->unsaved = NULL;
+    to->unsaved_count = 0;
+    to->unsaved_capacity = 0;
     copy_series(&to->minutes);
     copy_series(&to->hours);
     copy_series(&to->days);
@@ -377,7 +379,7 @@ static void decode_body(struct rwd_wire *wire, struct rwd_player *player)
     for (; player->task_count < task_count && !wire->failed; player->task_count++) {
         struct rwd_task *task = &player->tasks[player->task_count];
         rwd_task_decode(wire, task);
-        task->budget_known = (uint8_t)rwd_task_budget_of(task);
+        task->known = rwd_task_known_of(task);
     }
     uint32_t exposure_count = (uint32_t)rwd_wire_count(wire, 2);
     if (exposure_count > 0) {

@@ -77,6 +77,14 @@ struct rwd_player_aggregate {
     char last_text[RWD_STATE_TEXT_SIZE_MAX + 1];
 };
 
+/* Points that the store does not know of yet: a day's sum, and what of it one version added. */
+struct rwd_unsaved_points {
+    uint32_t day;
+    uint32_t version_no;
+    int64_t day_sum;
+    int64_t added;
+};
+
 struct rwd_player_rule {
     uint32_t rule_no;
     uint64_t total; /* points over all versions and time */
@@ -90,7 +98,9 @@ struct rwd_player_rule {
     uint32_t aggregate_count;
     char *state; /* encoded by decision.h's state codec; NULL: the rule's initial state */
     uint32_t state_size;
-    struct rwd_series unsaved_days; /* the sums of days that changed, for the store; not encoded */
+    struct rwd_unsaved_points *unsaved; /* not encoded */
+    uint32_t unsaved_count;
+    uint32_t unsaved_capacity;
 };
 
 /* What a player was shown of an experiment stays: it is journaled once, and keeps the arm. */

@@ -87,6 +87,13 @@ enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task)
     return RWD_BUDGET_NOTHING;
 }
 
+struct rwd_task_known rwd_task_known_of(const struct rwd_task *task)
+{
+    return (struct rwd_task_known){.budget = (uint8_t)rwd_task_budget_of(task),
+        .given = !rwd_task_status_settled(task->status) || task->status == RWD_TASK_SUCCEEDED,
+        .held = task->status == RWD_TASK_HELD};
+}
+
 bool rwd_task_may_be_paid(const struct rwd_task *task)
 {
     return task->attempts > 0 || task->sent_before;

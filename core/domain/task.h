@@ -73,6 +73,13 @@ struct rwd_task_id {
     uint8_t bytes[RWD_TASK_ID_SIZE];
 };
 
+/* What the store's sums have of a task: its budget's, and its rule version's. */
+struct rwd_task_known {
+    uint8_t budget; /* enum rwd_task_budget */
+    bool given;
+    bool held;
+};
+
 struct rwd_task {
     struct rwd_task_id id;
     uint32_t rule_no;
@@ -101,10 +108,9 @@ struct rwd_task {
     int64_t created_ms;
     int64_t updated_ms;
     char payout_id[RWD_PAYOUT_ID_SIZE_MAX + 1]; /* the partner's first answer */
-    /* Not stored: changed since the last checkpoint took it, and what the store's budget knows of
-     * it. */
+    /* Not stored: changed since the last checkpoint took it, and what that one told the store. */
     bool dirty;
-    uint8_t budget_known; /* enum rwd_task_budget */
+    struct rwd_task_known known;
 };
 
 /* What a task means to its pool: follows from its status alone. */
@@ -114,6 +120,8 @@ enum rwd_task_budget {
     RWD_BUDGET_SPENT,
 };
 enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task);
+/* Given: paid, or on its way, however long it is held. */
+struct rwd_task_known rwd_task_known_of(const struct rwd_task *task);
 
 /* A request for it has left for the partner at some time. Time alone must not give its money back:
  * a person does, who has asked the partner. */

@@ -1,33 +1,20 @@
 /* Rules: every question and command goes to the keeper, who owns them. Their life: api_rule_life.
  */
-#include "base/check.h"
 #include "edge/api_call.h"
 #include "transport/http_reader.h"
 
 enum { SOURCE_SIZE_MAX = 1 << 20 };
 
-/* What the keeper says, and beside it what the shards have counted since the start. */
-static void answer_with_health(struct rwd_api__call *call)
-{
-    struct rwd_buffer *json = &call->inquiry->json;
-    RWD_REQUIRE(json->size > 0 && json->data[json->size - 1] == '}');
-    json->size--;
-    rwd_buffer_put_string(json, ",\"health\":");
-    rwd_engine_put_rule_health(call->api->options.engine, call->parameters[0], json);
-    rwd_buffer_put_char(json, '}');
-    rwd_api__answer_inquiry(call);
-}
-
 void rwd_api__list_rules(struct rwd_api__call *call)
 {
-    rwd_api__ask(call, rwd_api__inquiry(call, RWD_INQUIRY_RULES), answer_with_health);
+    rwd_api__ask(call, rwd_api__inquiry(call, RWD_INQUIRY_RULES), rwd_api__answer_inquiry);
 }
 
 void rwd_api__get_rule(struct rwd_api__call *call)
 {
     struct rwd_inquiry *inquiry = rwd_api__inquiry(call, RWD_INQUIRY_RULE);
     inquiry->id = rwd_api__keep(inquiry, call->parameters[0]);
-    rwd_api__ask(call, inquiry, answer_with_health);
+    rwd_api__ask(call, inquiry, rwd_api__answer_inquiry);
 }
 
 /* The Lua text itself, or {"source":"..."}. False, and answered: neither. */

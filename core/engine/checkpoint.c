@@ -25,6 +25,7 @@ enum list {
     LIST_DEAD_LETTERS,
     LIST_BUDGETS,
     LIST_DIFFERENCES,
+    LIST_VERSION_SUMS,
     LIST_RULES,
 };
 
@@ -125,44 +126,72 @@ static void add_seen(
     }
 }
 
+/* What the checkpoint adds to a version's sums: by number, so that each is found at once. */
+static struct rwd_version_sum *version_sum_of(
+    struct rwd_checkpoint_message *message, uint32_t version_no)
+{
+    while (message->rows.version_sum_count <= version_no) {
+        uint32_t no = (uint32_t)message->rows.version_sum_count;
+        struct rwd_version_sum *row =
+            ADD_ROW(message, LIST_VERSION_SUMS, version_sums, version_sum_count);
+        row->version_no = no;
+    }
+    return (struct rwd_version_sum *)(uintptr_t)&message->rows.version_sums[version_no];
+}
+
 static void add_points(struct rwd_checkpoint_message *message, struct rwd_player *player,
     struct rwd_text user_id, const struct rwd_directory *directory)
 {
     for (uint32_t i = 0; i < player->rule_count; i++) {
         struct rwd_player_rule *rule = &player->rules[i];
-        if (rule->unsaved_days.count == 0) {
+        if (rule->unsaved_count == 0) {
             continue;
         }
         const struct rwd_directory_entry *entry = rwd_directory_rule(directory, rule->rule_no);
         RWD_REQUIRE(entry != NULL);
-        for (uint32_t day = 0; day < rule->unsaved_days.count; day++) {
+        for (uint32_t n = 0; n < rule->unsaved_count; n++) {
+            const struct rwd_unsaved_points *unsaved = &rule->unsaved[n];
             struct rwd_points_row *row = ADD_ROW(message, LIST_POINTS, points, points_count);
             row->user_id = user_id;
             row->rule_id = rwd_text_of(entry->rule_id);
-            row->day = rule->unsaved_days.points[day].bucket;
-            row->points = rule->unsaved_days.points[day].value;
+            row->day = unsaved->day;
+            row->points = unsaved->day_sum;
+            version_sum_of(message, unsaved->version_no)->points += unsaved->added;
         }
-        rwd_free(rule->unsaved_days.points);
-        rule->unsaved_days = (struct rwd_series){0};
+        rwd_free(rule->unsaved);
+        rule->unsaved = NULL;
+        rule->unsaved_count = 0;
+        rule->unsaved_capacity = 0;
     }
 }
 
-static void add_difference(
-    struct rwd_checkpoint_message *message, struct rwd_text pool_id, struct rwd_task *task)
+/* To the sums of its budget and of its rule version. */
+static void add_differences(struct rwd_checkpoint_message *message,
+    const struct rwd_task_row *written, struct rwd_task *task)
 {
-    enum rwd_task_budget from = (enum rwd_task_budget)task->budget_known;
-    enum rwd_task_budget to = rwd_task_budget_of(task);
-    if (from == to) {
-        return;
+    const struct rwd_task_known from = task->known;
+    const struct rwd_task_known to = rwd_task_known_of(task);
+    const int64_t cost = task->reward.cost.minor;
+    int64_t reserved =
+        cost * ((to.budget == RWD_BUDGET_RESERVED) - (from.budget == RWD_BUDGET_RESERVED));
+    int64_t spent = cost * ((to.budget == RWD_BUDGET_SPENT) - (from.budget == RWD_BUDGET_SPENT));
+    if (from.budget != to.budget) {
+        struct rwd_budget_difference *row =
+            ADD_ROW(message, LIST_DIFFERENCES, differences, difference_count);
+        row->pool_id = written->pool_id;
+        row->period = task->pool_period;
+        row->reserved_minor = reserved;
+        row->spent_minor = spent;
     }
-    int64_t cost = task->reward.cost.minor;
-    struct rwd_budget_difference *row =
-        ADD_ROW(message, LIST_DIFFERENCES, differences, difference_count);
-    row->pool_id = pool_id;
-    row->period = task->pool_period;
-    row->reserved_minor = cost * ((to == RWD_BUDGET_RESERVED) - (from == RWD_BUDGET_RESERVED));
-    row->spent_minor = cost * ((to == RWD_BUDGET_SPENT) - (from == RWD_BUDGET_SPENT));
-    task->budget_known = (uint8_t)to;
+    struct rwd_version_sum *sum = version_sum_of(message, task->version_no);
+    sum->tasks += to.given - from.given;
+    sum->tasks_held += to.held - from.held;
+    sum->reserved_minor += reserved;
+    sum->spent_minor += spent;
+    if (from.budget != to.budget) {
+        sum->currency = written->currency;
+    }
+    task->known = to;
 }
 
 static void add_ledger(
@@ -250,7 +279,7 @@ static void add_task(struct rwd_checkpoint_message *message, struct rwd_task *ta
         .updated_ms = task->updated_ms,
     };
     struct rwd_task_row written = *row;
-    add_difference(message, written.pool_id, task);
+    add_differences(message, &written, task);
     message->has_due_tasks |= task->status == RWD_TASK_PENDING;
     if (task->status == RWD_TASK_SUCCEEDED) {
         add_ledger(message, &written, task->updated_ms);

@@ -37,15 +37,15 @@ struct rwd_checkpoint_message {
     struct rwd_arena arena;
     size_t size; /* of the rows and texts taken in */
     struct rwd_checkpoint rows;
-    size_t capacity[10]; /* of the lists in rows, in their order */
+    size_t capacity[11]; /* of the lists in rows, in their order */
 };
 
 struct rwd_checkpoint_message *rwd_checkpoint_message_create(void);
 void rwd_checkpoint_message_destroy(struct rwd_checkpoint_message *message);
 void rwd_checkpoint_message_reset(struct rwd_checkpoint_message *message);
 /* Serialises the player and all it has to store: its row, spilled fingerprints, points by day,
- * changed tasks with their ledger rows and dead letters, and what they mean to their pools. Settled
- * tasks leave the player. */
+ * changed tasks with their ledger rows and dead letters, and what all that means to pools and rule
+ * versions. Settled tasks leave the player. */
 void rwd_checkpoint_add_player(struct rwd_checkpoint_message *message, struct rwd_player *player,
     const struct rwd_directory *directory, const struct rwd_pools *pools);
 

@@ -168,7 +168,9 @@ static enum rwd_status make_rooms(
             .directory = engine->directory,
             .fingerprint_key = engine->fingerprint_key,
             .journal_end = &engine->journal_end,
-            .stored_end = &rwd_projector_metrics(engine->projector)->stored_end};
+            .stored_end = &rwd_projector_metrics(engine->projector)->stored_end,
+            .stored_position = &rwd_projector_metrics(engine->projector)->position,
+            .keeper = rwd_keeper_mailbox(engine->keeper)};
         status = rwd_query_create(&query, &engine->query, error);
         const struct rwd_results_options results = {.config = engine->config,
             .journal_dir = engine->journal_dir,
@@ -244,6 +246,7 @@ enum rwd_status rwd_engine_create(const struct rwd_config *config, struct rwd_cl
         .shards = made->shard_mailboxes,
         .rule_counters = made->rule_counters,
         .shard_count = made->shard_count,
+        .started_ms = rwd_clock_wall_ms(&clock),
         .ready = &made->ready,
         .in_flight = &made->in_flight};
     made->keeper = rwd_keeper_create(&keeper);
@@ -341,10 +344,10 @@ static void stop(struct rwd_engine *engine)
     atomic_store(&engine->draining, true);
     engine->io.stop(engine->io.context);
     rwd_thread_join(&engine->io_thread);
+    stop_thread(rwd_query_mailbox(engine->query), RWD_QUERY_STOP, &engine->query_thread);
     stop_thread(rwd_keeper_mailbox(engine->keeper), RWD_KEEPER_STOP, &engine->keeper_thread);
     stop_thread(rwd_dispatcher_mailbox(engine->dispatcher), RWD_DISPATCHER_STOP,
         &engine->dispatcher_thread);
-    stop_thread(rwd_query_mailbox(engine->query), RWD_QUERY_STOP, &engine->query_thread);
     stop_thread(rwd_results_mailbox(engine->results), RWD_RESULTS_STOP, &engine->results_thread);
     for (uint32_t i = 0; i < engine->shard_count; i++) {
         stop_thread(engine->shard_mailboxes[i], RWD_SHARD_STOP, &engine->shard_threads[i]);
@@ -461,7 +464,7 @@ enum rwd_status rwd_engine_ask(struct rwd_engine *engine, struct rwd_inquiry *in
         message->kind = RWD_RESULTS_INQUIRY;
         return rwd_mailbox_post(rwd_results_mailbox(engine->results), &message);
     }
-    bool for_keeper = inquiry->kind >= RWD_INQUIRY_RULES;
+    bool for_keeper = inquiry->kind >= RWD_INQUIRY_RULE_UPLOAD;
     message->kind = for_keeper ? (uint32_t)RWD_KEEPER_INQUIRY : (uint32_t)RWD_QUERY_INQUIRY;
     return rwd_mailbox_post(
         for_keeper ? rwd_keeper_mailbox(engine->keeper) : rwd_query_mailbox(engine->query),
@@ -539,27 +542,4 @@ void rwd_engine_put_rule_metrics(struct rwd_engine *engine, struct rwd_buffer *o
                               : sums.suspended);
         }
     }
-}
-
-void rwd_engine_put_rule_health(
-    struct rwd_engine *engine, struct rwd_text rule_id, struct rwd_buffer *out)
-{
-    const char *separator = "";
-    rwd_buffer_put_char(out, '[');
-    for (uint32_t no = 1;
-         no <= rwd_directory_count(engine->directory) && no < RWD_RULE_COUNTER_COUNT; no++) {
-        const struct rwd_directory_entry *entry = rwd_directory_version(engine->directory, no);
-        if (rule_id.size > 0 && !rwd_text_is(rule_id, entry->rule_id)) {
-            continue;
-        }
-        struct rwd_rule_sums sums =
-            rwd_rule_stats_sum(engine->rule_counters, engine->shard_count, no);
-        rwd_buffer_put_format(out,
-            "%s{\"rule_id\":\"%s\",\"version\":\"%s\",\"calls\":%" PRIu64 ",\"errors\":%" PRIu64
-            ",\"suspended\":%s}",
-            separator, entry->rule_id, entry->version, sums.calls, sums.errors,
-            sums.suspended > 0 ? "true" : "false");
-        separator = ",";
-    }
-    rwd_buffer_put_char(out, ']');
 }

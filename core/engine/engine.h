@@ -77,8 +77,5 @@ size_t rwd_engine_queue_count(const struct rwd_engine *engine);
 /* Rule counters for the metrics page, one row a registered version with calls: text in Prometheus
  * form. */
 void rwd_engine_put_rule_metrics(struct rwd_engine *engine, struct rwd_buffer *out);
-/* The same counters as a JSON array, of the rule's versions alone; rule_id empty: of all. */
-void rwd_engine_put_rule_health(
-    struct rwd_engine *engine, struct rwd_text rule_id, struct rwd_buffer *out);
 
 #endif

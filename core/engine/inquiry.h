@@ -1,9 +1,9 @@
 /*
  * inquiry: a question of the API that the io thread must not wait for: put to the query thread
  * (store and journal), the keeper (rules) or the follower of experiments, answered into the same
- * message, and sent home.
+ * message, and sent home. What is asked of rules goes to both: what they gave is in the store.
  *
- *   io -> query | keeper | results -> io
+ *   io -> query -> keeper | query | keeper | results -> io
  *
  * Ownership: whoever holds the message owns all of it; texts are copies made with rwd_inquiry_text.
  */
@@ -27,9 +27,10 @@ enum rwd_inquiry_kind {
     RWD_INQUIRY_DECISION,  /* id = event id, filter.user_id or empty -> every rule asked, and why */
     RWD_INQUIRY_DECISIONS, /* filter.user_id, limit, cursor -> newest first */
     RWD_INQUIRY_COUNTS,    /* -> counts filled in */
+    /* To the query thread, which sends them on to the keeper. */
+    RWD_INQUIRY_RULES, /* -> all rules, their versions, load errors */
+    RWD_INQUIRY_RULE,  /* id */
     /* To the keeper. */
-    RWD_INQUIRY_RULES,         /* -> all rules, their versions, load errors */
-    RWD_INQUIRY_RULE,          /* id */
     RWD_INQUIRY_RULE_UPLOAD,   /* body = source -> the version registered */
     RWD_INQUIRY_RULE_ACTIVATE, /* id, version, share */
     RWD_INQUIRY_RULE_RETIRE,   /* id, version */
@@ -70,6 +71,10 @@ struct rwd_inquiry {
      * waits. */
     uint64_t wanted_end;
     int64_t deadline_ns;
+    /* RULES, RULE: what the versions have given, for the keeper to tell with the rest. */
+    struct rwd_version_sum *version_sums;
+    size_t version_sum_count;
+    uint64_t behind_bytes; /* of the journal, that they do not know of */
     /* The answer: json where status is RWD_OK, else error. */
     enum rwd_status status;
     struct rwd_error error;

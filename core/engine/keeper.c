@@ -84,6 +84,11 @@ struct rwd_mailbox *rwd_keeper_mailbox(struct rwd_keeper *keeper)
     return keeper->mailbox;
 }
 
+static int64_t now_ns(const struct rwd_keeper *keeper)
+{
+    return rwd_clock_monotonic_ns(&keeper->options.clock);
+}
+
 static int64_t now_ms(const struct rwd_keeper *keeper)
 {
     return rwd_clock_wall_ms(&keeper->options.clock);
@@ -537,7 +542,7 @@ static enum rwd_status change_state(struct rwd_keeper *keeper, struct rwd_inquir
     enum rwd_status status = change_version(keeper, inquiry, version);
     if (status == RWD_OK) {
         publish(keeper);
-        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
+        rwd_keeper_put_version(&keeper->versions, version, &inquiry->json);
     }
     return status;
 }
@@ -557,7 +562,7 @@ static enum rwd_status roll_back(struct rwd_keeper *keeper, struct rwd_inquiry *
     }
     if (status == RWD_OK) {
         publish(keeper);
-        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
+        rwd_keeper_put_version(&keeper->versions, version, &inquiry->json);
     }
     return status;
 }
@@ -590,7 +595,7 @@ static enum rwd_status upload(struct rwd_keeper *keeper, struct rwd_inquiry *inq
         switch_to_new(keeper);
     }
     if (status == RWD_OK) {
-        rwd_keeper_put_version(&keeper->options, &keeper->versions, version, &inquiry->json);
+        rwd_keeper_put_version(&keeper->versions, version, &inquiry->json);
     }
     return status;
 }
@@ -611,13 +616,13 @@ static enum rwd_status answer(struct rwd_keeper *keeper, struct rwd_inquiry *inq
     case RWD_INQUIRY_RULE_UPLOAD:
         return upload(keeper, inquiry);
     case RWD_INQUIRY_RULE:
-        return rwd_keeper_put_rule(&keeper->options, &keeper->versions, inquiry->id, &inquiry->json)
+        return rwd_keeper_put_rule(&keeper->options, &keeper->versions, inquiry->id, inquiry)
                    ? RWD_OK
                    : rwd_fail(&inquiry->error, RWD_NOT_FOUND, "there is no rule '%.*s'",
                          RWD_TEXT_ARGS(inquiry->id));
     default:
-        rwd_keeper_put_rules(&keeper->options, &keeper->versions, keeper->errors,
-            keeper->error_count, &inquiry->json);
+        rwd_keeper_put_rules(
+            &keeper->options, &keeper->versions, keeper->errors, keeper->error_count, inquiry);
         return RWD_OK;
     }
 }
@@ -638,14 +643,14 @@ static int tend_ramps(struct rwd_keeper *keeper, int patience_ms)
     if (!rwd_keeper_has_ramps(&keeper->versions)) {
         return patience_ms;
     }
-    int64_t now_ns = rwd_clock_monotonic_ns(&keeper->options.clock);
-    if (now_ns >= keeper->ramps_due_ns) {
+    int64_t begin_ns = now_ns(keeper);
+    if (begin_ns >= keeper->ramps_due_ns) {
         char why[RWD_RAMP_WHY_SIZE_MAX];
         act_for(keeper, RWD_TEXT("ramp"), (struct rwd_text){0});
         while (rwd_keeper_ramps_tend(&keeper->options, &keeper->versions, &keeper->cause, why)) {
             publish(keeper);
         }
-        keeper->ramps_due_ns = now_ns + (int64_t)RAMP_LOOK_MS * 1000000;
+        keeper->ramps_due_ns = begin_ns + (int64_t)RAMP_LOOK_MS * 1000000;
     }
     return patience_ms < RAMP_LOOK_MS ? patience_ms : RAMP_LOOK_MS;
 }
@@ -711,10 +716,12 @@ void rwd_keeper_run(void *context)
     scan(keeper);
     atomic_store(keeper->options.ready, true);
     bool changed = false;
+    int64_t look_due_ns = now_ns(keeper) + (int64_t)RETRY_MS * 1000000;
     while (!keeper->stopping) {
         struct pollfd fds[] = {{.fd = rwd_mailbox_fd(keeper->mailbox), .events = POLLIN},
             {.fd = keeper->watch_fd, .events = POLLIN}};
-        int patience_ms = tend_ramps(keeper, changed ? QUIET_MS : RETRY_MS);
+        int64_t left_ns = look_due_ns - now_ns(keeper);
+        int patience_ms = tend_ramps(keeper, left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0);
         if (keeper->waiting != NULL) {
             handle_waiting(keeper);
             continue;
@@ -723,9 +730,14 @@ void rwd_keeper_run(void *context)
         if (ready > 0 && (fds[1].revents & POLLIN) != 0) {
             rwd_rule_folder_changed(keeper->watch_fd, dir);
             changed = true;
-        } else if (ready == 0 && (changed || retry_wanted(keeper))) {
-            changed = false;
-            scan(keeper);
+            look_due_ns = now_ns(keeper) + (int64_t)QUIET_MS * 1000000;
+        } else if (now_ns(keeper) >= look_due_ns) {
+            /* By the clock: questions that come all the time must not put it off. */
+            if (changed || retry_wanted(keeper)) {
+                changed = false;
+                scan(keeper);
+            }
+            look_due_ns = now_ns(keeper) + (int64_t)RETRY_MS * 1000000;
         }
         bool has_mail = ready > 0 && (fds[0].revents & POLLIN) != 0;
         /* Also what came while a look at the folder waited for its batch: nothing wakes us for it.

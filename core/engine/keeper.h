@@ -58,6 +58,7 @@ struct rwd_keeper_options {
     struct rwd_mailbox **shards;                          /* filled in before the keeper runs */
     const struct rwd_rule_counters *const *rule_counters; /* of each shard; filled in likewise */
     uint32_t shard_count;
+    int64_t started_ms;               /* what the shards count is since then */
     _Atomic bool *ready;              /* set when the rules are in force for the first time */
     struct rwd_in_flight **in_flight; /* filled in before the keeper runs; which rules crashed */
 };

@@ -18,25 +18,50 @@ static const struct rwd_pool_terms *pool_of(
     return pool_no != 0 ? rwd_pool_terms(options->pools, pool_no) : NULL;
 }
 
-/* Calls, errors, cost and what was given; money in the currency of the version's budget. */
-static void put_stats(const struct rwd_keeper_options *options,
+/* What it has given from its first event on, over restarts. */
+static void put_given(const struct rwd_keeper_version *version, const struct rwd_inquiry *inquiry,
+    struct rwd_buffer *out)
+{
+    struct rwd_version_sum sum = {0};
+    struct rwd_currency currency;
+    for (size_t i = 0; i < inquiry->version_sum_count; i++) {
+        if (inquiry->version_sums[i].version_no == version->names.version_no) {
+            sum = inquiry->version_sums[i];
+        }
+    }
+    rwd_buffer_put_format(out,
+        ",\"given\":{\"points\":%" PRId64 ",\"reward_tasks\":%" PRId64 ",\"held\":%" PRId64,
+        sum.points, sum.tasks, sum.tasks_held);
+    if (rwd_currency_parse(sum.currency, &currency) == RWD_OK) {
+        char money[RWD_MONEY_TEXT_SIZE];
+        char paid[RWD_MONEY_TEXT_SIZE];
+        rwd_money_format(sum.reserved_minor + sum.spent_minor, currency, money);
+        rwd_money_format(sum.spent_minor, currency, paid);
+        rwd_buffer_put_format(out, ",\"money\":\"%s\",\"paid\":\"%s\",\"currency\":\"%s\"}", money,
+            paid, currency.code);
+    } else {
+        rwd_buffer_put_string(out, ",\"money\":null,\"paid\":null,\"currency\":null}");
+    }
+}
+
+static void put_since(const char *name, int64_t since_ms, struct rwd_buffer *out)
+{
+    char since[RWD_TIME_TEXT_SIZE];
+    rwd_time_format(since_ms, since);
+    rwd_buffer_put_format(out, ",\"%s\":{\"since\":\"%s\"", name, since);
+}
+
+/* How it runs, in this process. */
+static void put_health(const struct rwd_keeper_options *options,
     const struct rwd_keeper_version *version, struct rwd_buffer *out)
 {
     const struct rwd_rule_sums sums =
         rwd_rule_stats_sum(options->rule_counters, options->shard_count, version->names.version_no);
+    bool is_newer = version->registered_ms > options->started_ms;
+    put_since("health", is_newer ? version->registered_ms : options->started_ms, out);
     rwd_buffer_put_format(out,
-        ",\"stats\":{\"calls\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"cost_p99_us\":%.1f,"
-        "\"points\":%" PRIu64 ",\"reward_tasks\":%" PRIu64 ",\"held\":%" PRIu64 ",\"money\":",
-        sums.calls, sums.errors, (double)sums.cost_p99_ns / 1000, sums.points, sums.tasks,
-        sums.tasks_held);
-    const struct rwd_pool_terms *terms = pool_of(options, version);
-    if (terms != NULL) {
-        char money[RWD_MONEY_TEXT_SIZE];
-        rwd_money_format((int64_t)sums.money_minor, terms->currency, money);
-        rwd_buffer_put_format(out, "\"%s\",\"currency\":\"%s\"}", money, terms->currency.code);
-    } else {
-        rwd_buffer_put_string(out, "null,\"currency\":null}");
-    }
+        ",\"calls\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"cost_p99_us\":%.1f}", sums.calls,
+        sums.errors, (double)sums.cost_p99_ns / 1000);
 }
 
 static void put_amount(
@@ -83,10 +108,18 @@ static void put_shadow(const struct rwd_keeper_options *options,
         rwd_buffer_put_string(out, "null");
         return;
     }
+    char since[RWD_TIME_TEXT_SIZE];
     const struct rwd_keeper_version *active =
         rwd_keeper_in_role(versions, version->names.rule_no, RWD_RULEBOOK_ACTIVE);
+    /* A shadow that became something else shows its last sums, of whatever time they were. */
+    int64_t since_ms =
+        version->since_ms > options->started_ms ? version->since_ms : options->started_ms;
+    rwd_time_format(since_ms, since);
+    bool is_shadow = version->state == RWD_KEEPER_SHADOW;
+    rwd_buffer_put_format(out, "{\"since\":%s%s%s,", is_shadow ? "\"" : "",
+        is_shadow ? since : "null", is_shadow ? "\"" : "");
     rwd_buffer_put_format(out,
-        "{\"one_player_of\":%" PRIu64 ",\"players\":%" PRIu64 ",\"winners\":%" PRIu64
+        "\"one_player_of\":%" PRIu64 ",\"players\":%" PRIu64 ",\"winners\":%" PRIu64
         ",\"losers\":%" PRIu64 ",\"points_would\":%" PRIu64 ",\"points_got\":%" PRIu64
         ",\"points_difference\":%" PRId64 ",\"reward_tasks_would\":%" PRIu64
         ",\"reward_tasks_got\":%" PRIu64 ",\"reward_tasks_difference\":%" PRId64,
@@ -135,9 +168,8 @@ static void put_uses(const struct rwd_keeper_versions *versions,
     rwd_buffer_put_char(out, ']');
 }
 
-void rwd_keeper_put_version(const struct rwd_keeper_options *options,
-    const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
-    struct rwd_buffer *out)
+void rwd_keeper_put_version(const struct rwd_keeper_versions *versions,
+    const struct rwd_keeper_version *version, struct rwd_buffer *out)
 {
     char since[RWD_TIME_TEXT_SIZE];
     char registered[RWD_TIME_TEXT_SIZE];
@@ -154,14 +186,12 @@ void rwd_keeper_put_version(const struct rwd_keeper_options *options,
     rwd_buffer_put_json(out, rwd_text_of(version->actor != NULL ? version->actor : ""));
     rwd_buffer_put_string(out, ",\"reason\":");
     rwd_buffer_put_json(out, rwd_text_of(version->reason != NULL ? version->reason : ""));
-    put_stats(options, version, out);
     rwd_buffer_put_string(out, ",\"ramp\":");
     size_t before = out->size;
     rwd_ramp_encode(&version->ramp, out);
     if (out->size == before) {
         rwd_buffer_put_string(out, "null");
     }
-    put_shadow(options, versions, version, out);
     put_uses(versions, version, out);
     if (version->shared != NULL) {
         const struct rwd_rule *rule = rwd_shared_rule_get(version->shared);
@@ -178,6 +208,19 @@ void rwd_keeper_put_version(const struct rwd_keeper_options *options,
     rwd_buffer_put_char(out, '}');
 }
 
+static void put_watched(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, const struct rwd_keeper_version *version,
+    struct rwd_inquiry *inquiry)
+{
+    struct rwd_buffer *out = &inquiry->json;
+    rwd_keeper_put_version(versions, version, out);
+    out->size--; /* the object goes on */
+    put_given(version, inquiry, out);
+    put_health(options, version, out);
+    put_shadow(options, versions, version, out);
+    rwd_buffer_put_char(out, '}');
+}
+
 static void put_in_role(const struct rwd_keeper_versions *versions, uint32_t rule_no,
     enum rwd_rulebook_role role, const char *name, struct rwd_buffer *out)
 {
@@ -191,9 +234,11 @@ static void put_in_role(const struct rwd_keeper_versions *versions, uint32_t rul
     }
 }
 
-bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
-    const struct rwd_keeper_versions *versions, struct rwd_text rule_id, struct rwd_buffer *out)
+static bool put_rule(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, struct rwd_text rule_id,
+    struct rwd_inquiry *inquiry)
 {
+    struct rwd_buffer *out = &inquiry->json;
     size_t found = 0;
     uint32_t rule_no = 0;
     size_t begin = out->size;
@@ -204,7 +249,7 @@ bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     for (size_t i = 0; i < versions->count; i++) {
         if (rwd_text_is(rule_id, versions->all[i].names.rule_id)) {
             rwd_buffer_put_string(out, found++ == 0 ? "" : ",");
-            rwd_keeper_put_version(options, versions, &versions->all[i], out);
+            put_watched(options, versions, &versions->all[i], inquiry);
             rule_no = versions->all[i].names.rule_no;
         }
     }
@@ -220,10 +265,24 @@ bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
     return true;
 }
 
+bool rwd_keeper_put_rule(const struct rwd_keeper_options *options,
+    const struct rwd_keeper_versions *versions, struct rwd_text rule_id,
+    struct rwd_inquiry *inquiry)
+{
+    bool found = put_rule(options, versions, rule_id, inquiry);
+    if (found) {
+        inquiry->json.size--; /* the object goes on */
+        rwd_buffer_put_format(
+            &inquiry->json, ",\"behind_bytes\":%" PRIu64 "}", inquiry->behind_bytes);
+    }
+    return found;
+}
+
 void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
     const struct rwd_keeper_versions *versions, const struct rwd_keeper_error *errors,
-    size_t error_count, struct rwd_buffer *out)
+    size_t error_count, struct rwd_inquiry *inquiry)
 {
+    struct rwd_buffer *out = &inquiry->json;
     bool first = true;
     rwd_buffer_put_string(out, "{\"items\":[");
     for (size_t i = 0; i < versions->count; i++) {
@@ -234,8 +293,7 @@ void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
         if (!seen) {
             rwd_buffer_put_string(out, first ? "" : ",");
             first = false;
-            (void)rwd_keeper_put_rule(
-                options, versions, rwd_text_of(versions->all[i].names.rule_id), out);
+            (void)put_rule(options, versions, rwd_text_of(versions->all[i].names.rule_id), inquiry);
         }
     }
     rwd_buffer_put_string(out, "],\"errors\":[");
@@ -246,5 +304,6 @@ void rwd_keeper_put_rules(const struct rwd_keeper_options *options,
         rwd_buffer_put_json(out, rwd_text_of(errors[i].text));
         rwd_buffer_put_char(out, '}');
     }
-    rwd_buffer_put_string(out, "],\"next_cursor\":null}");
+    rwd_buffer_put_format(
+        out, "],\"behind_bytes\":%" PRIu64 ",\"next_cursor\":null}", inquiry->behind_bytes);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/wire.h"
+#include "engine/keeper.h"
 #include "engine/query_decision.h"
 #include "engine/query_text.h"
 #include "journal/index.h"
@@ -24,6 +25,7 @@ enum {
     CURSOR_SIZE = 17, /* "p" and a position in hex */
     FRESH_CHECK_MS = 5,
     FRESH_WAIT_MS_MAX = 5000,
+    POINTS_WAIT_MS_MAX = 1000,
 };
 
 struct rwd_query {
@@ -354,6 +356,20 @@ static enum rwd_status answer_decisions(struct rwd_query *query, struct rwd_inqu
 
 /* ---- the thread ---- */
 
+static bool asks_about_rules(const struct rwd_inquiry *inquiry)
+{
+    return inquiry->kind == RWD_INQUIRY_RULES || inquiry->kind == RWD_INQUIRY_RULE;
+}
+
+/* What the store lacks of what the question is to know. */
+static uint64_t behind(const struct rwd_query *query, const struct rwd_inquiry *inquiry)
+{
+    const _Atomic uint64_t *stored =
+        asks_about_rules(inquiry) ? query->options.stored_position : query->options.stored_end;
+    uint64_t end = stored != NULL ? atomic_load(stored) : inquiry->wanted_end;
+    return inquiry->wanted_end > end ? inquiry->wanted_end - end : 0;
+}
+
 static enum rwd_status answer(struct rwd_query *query, struct rwd_inquiry *inquiry)
 {
     enum rwd_status status = check_limit(inquiry);
@@ -377,6 +393,11 @@ static enum rwd_status answer(struct rwd_query *query, struct rwd_inquiry *inqui
         return answer_decisions(query, inquiry);
     case RWD_INQUIRY_COUNTS:
         return rwd_store_count(query->store, &inquiry->counts, &inquiry->error);
+    case RWD_INQUIRY_RULES:
+    case RWD_INQUIRY_RULE:
+        inquiry->behind_bytes = behind(query, inquiry);
+        return rwd_store_version_sums(query->store, &inquiry->arena, &inquiry->version_sums,
+            &inquiry->version_sum_count, &inquiry->error);
     default:
         break; /* the keeper's */
     }
@@ -389,20 +410,16 @@ static void answer_and_send(struct rwd_query *query, struct rwd_inquiry *inquiry
     if (inquiry->status == RWD_CORRUPT) {
         rwd_log(RWD_LOG_ERROR, "query", "msg=\"%s\"", inquiry->error.text);
     }
-    inquiry->message.kind = inquiry->home_kind;
-    rwd_mailbox_return(inquiry->home, &inquiry->message);
+    bool to_keeper = asks_about_rules(inquiry) && inquiry->status == RWD_OK;
+    inquiry->message.kind = to_keeper ? (uint32_t)RWD_KEEPER_INQUIRY : inquiry->home_kind;
+    rwd_mailbox_return(to_keeper ? query->options.keeper : inquiry->home, &inquiry->message);
 }
 
 static bool reads_tables(const struct rwd_inquiry *inquiry)
 {
     return inquiry->kind == RWD_INQUIRY_TASKS || inquiry->kind == RWD_INQUIRY_TASK ||
            inquiry->kind == RWD_INQUIRY_LEDGER || inquiry->kind == RWD_INQUIRY_DEAD_LETTERS ||
-           inquiry->kind == RWD_INQUIRY_DEAD_LETTER;
-}
-
-static bool is_fresh(const struct rwd_query *query, const struct rwd_inquiry *inquiry)
-{
-    return atomic_load(query->options.stored_end) >= inquiry->wanted_end;
+           inquiry->kind == RWD_INQUIRY_DEAD_LETTER || asks_about_rules(inquiry);
 }
 
 static void take(struct rwd_query *query, struct rwd_message *messages)
@@ -421,9 +438,10 @@ static void take(struct rwd_query *query, struct rwd_message *messages)
         struct rwd_inquiry *inquiry = (struct rwd_inquiry *)message;
         if (query->options.stored_end != NULL && reads_tables(inquiry)) {
             inquiry->wanted_end = atomic_load(query->options.journal_end);
-            inquiry->deadline_ns =
-                rwd_clock_monotonic_ns(&clock) + (int64_t)FRESH_WAIT_MS_MAX * 1000000;
-            if (!is_fresh(query, inquiry)) {
+            int64_t wait_ms = asks_about_rules(inquiry) ? (int64_t)POINTS_WAIT_MS_MAX
+                                                        : (int64_t)FRESH_WAIT_MS_MAX;
+            inquiry->deadline_ns = rwd_clock_monotonic_ns(&clock) + wait_ms * 1000000;
+            if (behind(query, inquiry) > 0) {
                 message->next = query->waiting;
                 query->waiting = message;
                 continue;
@@ -439,7 +457,7 @@ static void answer_waiting(struct rwd_query *query)
     struct rwd_message **link = &query->waiting;
     while (*link != NULL) {
         struct rwd_inquiry *inquiry = (struct rwd_inquiry *)*link;
-        if (query->stopped || is_fresh(query, inquiry) ||
+        if (query->stopped || behind(query, inquiry) == 0 ||
             rwd_clock_monotonic_ns(&clock) > inquiry->deadline_ns) {
             *link = inquiry->message.next;
             answer_and_send(query, inquiry);

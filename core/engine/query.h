@@ -5,6 +5,9 @@
  * checkpoint that takes in what was journaled before it was asked for (checkpoint_interval_ms), or
  * answers what is stored where the store is late.
  *
+ * Questions about rules go on to the keeper from here, with what the store says of them. They want
+ * points, too, which a checkpoint may leave for the next ones, and wait for that a moment less.
+ *
  * Threads: post to its mailbox from any; all else is its own.
  */
 #ifndef RWD_ENGINE_QUERY_H
@@ -15,7 +18,7 @@
 #include "engine/inquiry.h"
 
 enum rwd_query_message {
-    RWD_QUERY_INQUIRY, /* struct rwd_inquiry; goes back to its home */
+    RWD_QUERY_INQUIRY, /* struct rwd_inquiry; goes back to its home, or on to the keeper */
     RWD_QUERY_STOP,    /* struct rwd_message, freed here */
 };
 
@@ -24,9 +27,13 @@ struct rwd_query_options {
     const char *journal_dir;
     const struct rwd_directory *directory;
     const uint8_t *fingerprint_key;
-    /* The journal's end, and up to where the store has it; both NULL: answer what is stored. */
+    /* The journal's end, and up to where the store has its tasks; both NULL: answer what is stored.
+     */
     const _Atomic uint64_t *journal_end;
     const _Atomic uint64_t *stored_end;
+    /* Where the store is complete, points included; NULL likewise. */
+    const _Atomic uint64_t *stored_position;
+    struct rwd_mailbox *keeper;
 };
 
 struct rwd_query;

@@ -2,6 +2,8 @@
 
 #include "base/wire.h"
 
+#include <stdio.h>
+
 /* A decision with its size before it, without a second buffer: the size is filled in afterwards. */
 static void put_decision(const struct rwd_decision *decision, struct rwd_buffer *out)
 {
@@ -195,5 +197,23 @@ enum rwd_status rwd_rulebook_next_change(
     }
     *changes = (struct rwd_text){.data = (const char *)wire.at,
         .size = (size_t)((const char *)wire.end - (const char *)wire.at)};
+    return RWD_OK;
+}
+
+enum rwd_status rwd_budget_terms(
+    const struct rwd_budget_row *row, struct rwd_pool_terms *terms, struct rwd_error *error)
+{
+    *terms = (struct rwd_pool_terms){
+        .hard_cap_minor = row->hard_cap_minor, .soft_cap_minor = row->soft_cap_minor};
+    if (row->pool_id.size == 0 || row->pool_id.size >= sizeof terms->id) {
+        return rwd_fail(
+            error, RWD_INVALID, "a budget's id has 1 to %zu bytes", sizeof terms->id - 1);
+    }
+    (void)snprintf(terms->id, sizeof terms->id, "%.*s", RWD_TEXT_ARGS(row->pool_id));
+    if (rwd_currency_parse(row->currency, &terms->currency) != RWD_OK ||
+        rwd_pool_period_parse(row->period, &terms->period) != RWD_OK) {
+        return rwd_fail(error, RWD_INVALID,
+            "a budget needs an ISO 4217 currency and a period of day, week or season");
+    }
     return RWD_OK;
 }

@@ -44,6 +44,9 @@ RWD_MUST_USE enum rwd_status rwd_dead_letter_decode(
     struct rwd_text body, struct rwd_dead_letter_row *row);
 void rwd_budget_encode(const struct rwd_budget_row *row, struct rwd_buffer *out);
 RWD_MUST_USE enum rwd_status rwd_budget_decode(struct rwd_text body, struct rwd_budget_row *row);
+/* INVALID: it names no budget, currency or period there is. */
+RWD_MUST_USE enum rwd_status rwd_budget_terms(
+    const struct rwd_budget_row *row, struct rwd_pool_terms *terms, struct rwd_error *error);
 void rwd_rule_version_encode(const struct rwd_rule_version_row *row, struct rwd_buffer *out);
 RWD_MUST_USE enum rwd_status rwd_rule_version_decode(
     struct rwd_text body, struct rwd_rule_version_row *row);

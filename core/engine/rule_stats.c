@@ -2,12 +2,6 @@
 
 void rwd_rule_stats_count(struct rwd_rule_counters *counters, const struct rwd_decision *decision)
 {
-    for (size_t i = 0; i < decision->effect_count; i++) {
-        const struct rwd_rule_effect *effect = &decision->effects[i];
-        if (effect->version_no < RWD_RULE_COUNTER_COUNT) {
-            rwd_count(&counters[effect->version_no].points, effect->points);
-        }
-    }
     for (size_t i = 0; i < decision->task_count; i++) {
         const struct rwd_task *task = &decision->tasks[i];
         if (task->version_no < RWD_RULE_COUNTER_COUNT && task->status != RWD_TASK_DENIED) {
@@ -30,7 +24,6 @@ struct rwd_rule_sums rwd_rule_stats_sum(
         sums.errors += rwd_counted(&counters->errors);
         sums.suspended += atomic_load_explicit(&counters->suspended, memory_order_relaxed);
         sums.cost_p99_ns = p99_ns > sums.cost_p99_ns ? p99_ns : sums.cost_p99_ns;
-        sums.points += rwd_counted(&counters->points);
         sums.tasks += rwd_counted(&counters->tasks);
         sums.tasks_held += rwd_counted(&counters->tasks_held);
         sums.money_minor += rwd_counted(&counters->money_minor);

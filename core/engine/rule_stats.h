@@ -1,7 +1,7 @@
 /*
  * rule_stats: how each rule version fares, counted by the shards, read by everybody. Since the
  * process began: they are for watching, and for guards that compare two versions over the same
- * time; the ledger has the books.
+ * time; what a version has given in all is in the store, as struct rwd_version_sum.
  *
  * Threads: a shard writes its own counters; any thread may read them.
  */
@@ -35,9 +35,8 @@ struct rwd_rule_counters {
     _Atomic uint64_t errors;
     _Atomic bool suspended;
     _Atomic uint64_t cost_p99_ns; /* of a call of its functions; a sixteenth of them is measured */
-    _Atomic uint64_t points;
-    _Atomic uint64_t tasks;      /* reward tasks that were not denied */
-    _Atomic uint64_t tasks_held; /* those of them that wait for something */
+    _Atomic uint64_t tasks;       /* reward tasks that were not denied */
+    _Atomic uint64_t tasks_held;  /* those of them that wait for something */
     _Atomic uint64_t money_minor;
     /* Of a canary: players seen that have it, and that have the version it is to replace, by
      * user_sample.h; since it has users_share per cent. */
@@ -52,7 +51,6 @@ struct rwd_rule_sums {
     uint64_t errors;
     uint64_t suspended;   /* shards in which it rests */
     uint64_t cost_p99_ns; /* the worst shard's */
-    uint64_t points;
     uint64_t tasks;
     uint64_t tasks_held;
     uint64_t money_minor;

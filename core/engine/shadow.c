@@ -191,7 +191,7 @@ static void decide(struct rwd_shadow *shadow, const struct rwd_decide_facts *fac
         for (size_t i = 0; i < decision.effect_count; i++) {
             rwd_apply_effect(&user->own, &decision.effects[i], event->time_ms);
         }
-        user->own.unsaved_days.count = 0; /* no store waits for them */
+        user->own.unsaved_count = 0; /* no store waits for them */
         add_gift(&user->would, gift_of(&decision, entry->rule->rule_no));
     }
     rwd_arena_reset(&shadow->arena, ARENA_CHUNK_SIZE);

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "domain/rule_kind.h"
+#include "engine/records.h"
 
 #include <stdio.h>
 
@@ -105,29 +106,11 @@ void rwd_engine__put_player(
     rwd_buffer_put_string(out, "}}");
 }
 
-static enum rwd_status terms_of(
-    const struct rwd_budget_row *row, struct rwd_pool_terms *terms, struct rwd_error *error)
-{
-    *terms = (struct rwd_pool_terms){
-        .hard_cap_minor = row->hard_cap_minor, .soft_cap_minor = row->soft_cap_minor};
-    if (row->pool_id.size == 0 || row->pool_id.size >= sizeof terms->id) {
-        return rwd_fail(
-            error, RWD_INVALID, "a budget's id has 1 to %zu bytes", sizeof terms->id - 1);
-    }
-    (void)snprintf(terms->id, sizeof terms->id, "%.*s", RWD_TEXT_ARGS(row->pool_id));
-    if (rwd_currency_parse(row->currency, &terms->currency) != RWD_OK ||
-        rwd_pool_period_parse(row->period, &terms->period) != RWD_OK) {
-        return rwd_fail(error, RWD_INVALID,
-            "a budget needs an ISO 4217 currency and a period of day, week or season");
-    }
-    return RWD_OK;
-}
-
 enum rwd_status rwd_engine__put_budget(
     struct rwd_pools *pools, struct rwd_budget_row *row, struct rwd_error *error)
 {
     struct rwd_pool_terms terms;
-    enum rwd_status status = terms_of(row, &terms, error);
+    enum rwd_status status = rwd_budget_terms(row, &terms, error);
     uint32_t wanted = rwd_pools_find(pools, row->pool_id) == 0 ? row->pool_no : 0;
     return status == RWD_OK ? rwd_pools_put(pools, &terms, wanted, &row->pool_no, error) : status;
 }
@@ -136,7 +119,7 @@ enum rwd_status rwd_engine__announce_budget(
     struct rwd_pools *pools, struct rwd_budget_row *row, struct rwd_error *error)
 {
     struct rwd_pool_terms terms;
-    enum rwd_status status = terms_of(row, &terms, error);
+    enum rwd_status status = rwd_budget_terms(row, &terms, error);
     return status == RWD_OK ? rwd_pools_announce(pools, &terms, &row->pool_no, error) : status;
 }
 
@@ -147,7 +130,7 @@ void rwd_engine__settle_budgets(struct rwd_pools *pools, const struct rwd_batch 
         struct rwd_pool_terms terms;
         struct rwd_error error;
         if (input->kind == RWD_INPUT_BUDGET && input->outcome == RWD_OUTCOME_ACCEPTED) {
-            RWD_REQUIRE(terms_of(input->budget, &terms, &error) == RWD_OK);
+            RWD_REQUIRE(rwd_budget_terms(input->budget, &terms, &error) == RWD_OK);
             rwd_pools_settle(pools, &terms);
         }
     }

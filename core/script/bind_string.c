@@ -11,8 +11,9 @@
  *     local provider, game = event.payload.game_id:match("^(%a+)_(%w+)$")
  *
  * Patterns: subject up to 256 bytes, pattern up to 64, at most two of * + - ? in it; classes, sets,
- * anchors and captures as in Lua, but no %b, %f, position captures or back references. gsub takes
- * no function. A plain find may search 64 KiB. upper and lower change ASCII letters only.
+ * anchors and captures as in Lua, but no %b, %f, position captures or back references, and a search
+ * ends in an error after 100,000 steps. gsub takes no function. A plain find may search 64 KiB.
+ * upper and lower change ASCII letters only.
  */
 #include "script/vm.h"
 

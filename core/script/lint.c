@@ -9,7 +9,9 @@
 
 enum {
     NAME_COUNT_MAX = 256,
-    ALIAS_COUNT_MAX = 8,
+    BOUND_COUNT_MAX = 128,
+    SCOPE_COUNT_MAX = 64,
+    CHAIN_SIZE_MAX = 4 * RWD_RULE_PATH_SIZE_MAX,
     STRING_BIT = 1 << RWD_JSON_STRING,
     NUMBER_BIT = 1 << RWD_JSON_NUMBER,
     NULL_BIT = 1 << RWD_JSON_NULL,
@@ -23,14 +25,35 @@ struct token {
     size_t offset;
 };
 
+enum thing { THING_OTHER, THING_EVENT, THING_PLAYER };
+
+/* What a name stands for in its scope: "payload" of the event, after local p = event.payload. */
+struct bound {
+    struct rwd_text name;
+    enum thing thing;
+    char path[CHAIN_SIZE_MAX];
+};
+
+/* Names on their way into a scope: a local's behind its expression, a loop's at its do. */
+struct waiting {
+    struct bound bounds[4];
+    size_t count;
+    size_t from; /* offset */
+};
+
 struct lint {
     const struct rwd_rule *rule;
     struct rwd_text source;
     const struct rwd_schema_registry *schemas;
     bool unknown_allowed;
     size_t at;
-    struct rwd_text aliases[ALIAS_COUNT_MAX]; /* names for the event */
-    size_t alias_count;
+    struct bound bounds[BOUND_COUNT_MAX]; /* the innermost last */
+    size_t bound_count;
+    size_t scopes[SCOPE_COUNT_MAX]; /* how many were bound when it began */
+    size_t scope_count;
+    struct waiting local;
+    struct waiting loop;
+    bool lost; /* too deep, or too many names: nothing more is said of uses */
     struct rwd_lint_finding *findings;
     size_t count;
 };
@@ -267,47 +290,18 @@ static bool check_field(struct lint *lint, struct rwd_text path, size_t offset)
 
 /* ---- uses ---- */
 
-static bool is_event(const struct lint *lint, struct rwd_text name)
-{
-    bool is = rwd_text_is(name, "event");
-    for (size_t i = 0; i < lint->alias_count; i++) {
-        is |= rwd_text_equal(lint->aliases[i], name);
-    }
-    return is;
-}
-
-/* when = function(e, player): e is the event. */
-static void note_alias(struct lint *lint, const struct token *token, const struct token *before)
-{
-    static const char *const functions[] = {"when", "score", "grant"};
-    bool is_function = token->kind == TOKEN_NAME && rwd_text_is(token->text, "function") &&
-                       before[0].kind == TOKEN_SIGN && is_sign(&before[0], "=");
-    bool takes_event = false;
-    for (size_t i = 0; is_function && i < sizeof functions / sizeof functions[0]; i++) {
-        takes_event |= before[1].kind == TOKEN_NAME && rwd_text_is(before[1].text, functions[i]);
-    }
-    if (!takes_event || lint->alias_count == ALIAS_COUNT_MAX) {
-        return;
-    }
-    size_t at = lint->at;
-    struct token open = next_token(lint);
-    struct token name = next_token(lint);
-    if (is_sign(&open, "(") && name.kind == TOKEN_NAME) {
-        lint->aliases[lint->alias_count++] = name.text;
-    }
-    lint->at = at;
-}
-
-/* The rest of a chain of names behind the first: "payload.bet". *last: where its last name begins.
+/* A chain of names, behind those it has already: "payload.bet". *last: where its last name begins.
  */
-static struct rwd_text read_chain(struct lint *lint, char *out, size_t size, size_t *last)
+static struct rwd_text read_chain(
+    struct lint *lint, const char *known, char out[CHAIN_SIZE_MAX], size_t *last)
 {
-    size_t used = 0;
+    size_t used = (size_t)snprintf(out, CHAIN_SIZE_MAX, "%s", known);
     for (;;) {
         size_t at = lint->at;
         struct token dot = next_token(lint);
         struct token name = is_sign(&dot, ".") ? next_token(lint) : dot;
-        if (!is_sign(&dot, ".") || name.kind != TOKEN_NAME || used + name.text.size + 2 > size) {
+        if (!is_sign(&dot, ".") || name.kind != TOKEN_NAME ||
+            used + name.text.size + 2 > CHAIN_SIZE_MAX) {
             lint->at = at;
             return (struct rwd_text){.data = out, .size = used};
         }
@@ -360,11 +354,12 @@ static void check_types(
     }
 }
 
-static void check_event_use(struct lint *lint, const struct token *before)
+static void check_event_use(struct lint *lint, const struct bound *bound, const struct token *token,
+    const struct token *before)
 {
-    char path[4 * RWD_RULE_PATH_SIZE_MAX];
-    size_t last = 0;
-    struct rwd_text chain = read_chain(lint, path, sizeof path, &last);
+    char path[CHAIN_SIZE_MAX];
+    size_t last = token->offset;
+    struct rwd_text chain = read_chain(lint, bound->path, path, &last);
     struct token next = peek_token(lint);
     if (!begins(chain, "payload") && !begins(chain, "user") && !begins(chain, "context")) {
         return; /* the event's own fields: event.day_no */
@@ -374,11 +369,12 @@ static void check_event_use(struct lint *lint, const struct token *before)
     }
 }
 
-static void check_aggregate_use(struct lint *lint)
+static void check_aggregate_use(
+    struct lint *lint, const struct bound *bound, const struct token *token)
 {
-    char path[4 * RWD_RULE_PATH_SIZE_MAX];
-    size_t last = 0;
-    struct rwd_text chain = read_chain(lint, path, sizeof path, &last);
+    char path[CHAIN_SIZE_MAX];
+    size_t last = token->offset;
+    struct rwd_text chain = read_chain(lint, bound->path, path, &last);
     if (!begins(chain, "agg") || chain.size <= 4) {
         return;
     }
@@ -406,12 +402,223 @@ static void check_declaration(struct lint *lint, struct rwd_text operation)
         !check_field(lint, path.text, path.offset)) {
         return;
     }
-    /* Money comes as text, too: only what can be no number at all is wrong. */
+    /* Money comes as text, too, and then its schema says number or text. */
     uint8_t types = field_of(lint, path.text).types;
-    bool counts = (types & (NUMBER_BIT | STRING_BIT)) != 0;
-    if (!counts && !rwd_text_is(operation, "last")) {
-        find(lint, path.offset, "%.*s is no number in the schema of %s: %.*s counts nothing",
-            RWD_TEXT_ARGS(path.text), lint->rule->on[0], RWD_TEXT_ARGS(operation));
+    if ((types & NUMBER_BIT) == 0 && !rwd_text_is(operation, "last")) {
+        find(lint, path.offset, "%.*s is %s in the schema of %s: %.*s counts numbers",
+            RWD_TEXT_ARGS(path.text), (types & STRING_BIT) != 0 ? "text" : "no number",
+            lint->rule->on[0], RWD_TEXT_ARGS(operation));
+    }
+}
+
+/* ---- names and scopes ---- */
+
+static void bind(struct lint *lint, const struct bound *bound)
+{
+    lint->lost |= lint->bound_count == BOUND_COUNT_MAX;
+    if (!lint->lost) {
+        lint->bounds[lint->bound_count++] = *bound;
+    }
+}
+
+static void bind_waiting(struct lint *lint, struct waiting *waiting)
+{
+    for (size_t i = 0; i < waiting->count; i++) {
+        bind(lint, &waiting->bounds[i]);
+    }
+    waiting->count = 0;
+}
+
+static void open_scope(struct lint *lint)
+{
+    lint->lost |= lint->scope_count == SCOPE_COUNT_MAX;
+    if (!lint->lost) {
+        lint->scopes[lint->scope_count++] = lint->bound_count;
+    }
+}
+
+static void close_scope(struct lint *lint)
+{
+    if (lint->scope_count > 0) {
+        lint->bound_count = lint->scopes[--lint->scope_count];
+    }
+}
+
+/* Names that nothing in the file binds are what they say. */
+static struct bound look_up(const struct lint *lint, struct rwd_text name)
+{
+    for (size_t i = lint->bound_count; i > 0; i--) {
+        if (rwd_text_equal(lint->bounds[i - 1].name, name)) {
+            return lint->bounds[i - 1];
+        }
+    }
+    return (struct bound){.name = name,
+        .thing = rwd_text_is(name, "event")    ? THING_EVENT
+                 : rwd_text_is(name, "player") ? THING_PLAYER
+                                               : THING_OTHER};
+}
+
+static bool is_word(const struct token *token, const char *word)
+{
+    return token->kind == TOKEN_NAME && rwd_text_is(token->text, word);
+}
+
+/* Another value for the name somewhere behind: "p = other", "p, q = a, b". A loop may bring it back
+ * to the front, so from the start it stands for nothing. */
+static bool is_assigned_behind(struct lint *lint, struct rwd_text name)
+{
+    size_t at = lint->at;
+    bool assigned = false;
+    struct token before = {0};
+    for (struct token token = next_token(lint); token.kind != TOKEN_END && !assigned;
+         token = next_token(lint)) {
+        bool is_own = token.kind == TOKEN_NAME && rwd_text_equal(token.text, name) &&
+                      !is_sign(&before, ".") && !is_sign(&before, ":") &&
+                      !is_word(&before, "local");
+        size_t behind = lint->at;
+        struct token next = next_token(lint);
+        while (is_own && is_sign(&next, ",")) {
+            (void)next_token(lint);
+            next = next_token(lint);
+        }
+        assigned = is_own && is_sign(&next, "=");
+        lint->at = behind;
+        before = token;
+    }
+    lint->at = at;
+    return assigned;
+}
+
+/* Nothing more belongs to an expression that ends before this token. */
+static bool ends_expression(const struct token *token)
+{
+    return token->kind == TOKEN_END || is_sign(token, ";") || is_sign(token, ",") ||
+           (token->kind == TOKEN_NAME && !is_word(token, "and") && !is_word(token, "or"));
+}
+
+/* What an expression at hand stands for: event.payload and the like, and nothing else around it. */
+static bool read_alias(struct lint *lint, struct bound *alias)
+{
+    char path[CHAIN_SIZE_MAX];
+    size_t last = 0;
+    struct token token = next_token(lint);
+    struct bound of = token.kind == TOKEN_NAME ? look_up(lint, token.text) : (struct bound){0};
+    if (of.thing == THING_OTHER) {
+        return false;
+    }
+    struct rwd_text chain = read_chain(lint, of.path, path, &last);
+    struct token next = peek_token(lint);
+    if (!ends_expression(&next) || is_assigned_behind(lint, alias->name)) {
+        return false;
+    }
+    if (of.thing == THING_EVENT) {
+        struct rwd_schema_field field = field_of(lint, chain);
+        if (!field.declared && field.closed) {
+            return false; /* told where it stands; not again at every use */
+        }
+    }
+    alias->thing = of.thing;
+    memcpy(alias->path, path, chain.size);
+    alias->path[chain.size] = '\0';
+    return true;
+}
+
+/* Names with commas between them, all of them something else as yet. */
+static void read_names(struct lint *lint, struct waiting *waiting)
+{
+    waiting->count = 0;
+    for (;;) {
+        struct token name = next_token(lint);
+        if (waiting->count == sizeof waiting->bounds / sizeof waiting->bounds[0]) {
+            lint->lost = true;
+            waiting->count--;
+        }
+        waiting->bounds[waiting->count++] = (struct bound){.name = name.text};
+        struct token comma = peek_token(lint);
+        if (!is_sign(&comma, ",")) {
+            return;
+        }
+        (void)next_token(lint);
+    }
+}
+
+/* local p = event.payload */
+static void note_local(struct lint *lint)
+{
+    size_t at = lint->at;
+    struct token first = peek_token(lint);
+    if (is_word(&first, "function")) {
+        return; /* its name is nothing we know, and its parameters follow */
+    }
+    read_names(lint, &lint->local);
+    struct token sign = next_token(lint);
+    bool all = is_sign(&sign, "=");
+    for (size_t i = 0; i < lint->local.count && all; i++) {
+        all = read_alias(lint, &lint->local.bounds[i]);
+        struct token next = peek_token(lint);
+        if (all && i + 1 < lint->local.count) {
+            all = is_sign(&next, ",");
+            (void)next_token(lint);
+        }
+    }
+    for (size_t i = 0; i < lint->local.count && !all; i++) {
+        lint->local.bounds[i].thing = THING_OTHER;
+    }
+    /* Its own expression reads the names of before; where that ends only an alias tells. */
+    lint->local.from = all ? lint->at : at;
+    lint->at = at;
+}
+
+/* when = function(e, p): the event and the player, by their places; elsewhere by their names. */
+static void note_parameters(struct lint *lint, const struct token *before)
+{
+    static const char *const functions[] = {"when", "score", "grant"};
+    bool by_place = false;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        by_place |= is_sign(&before[0], "=") && is_word(&before[1], functions[i]);
+    }
+    size_t at = lint->at;
+    struct token token = next_token(lint);
+    while (token.kind == TOKEN_NAME || is_sign(&token, ".") || is_sign(&token, ":")) {
+        token = next_token(lint);
+    }
+    for (size_t place = 0; token.kind != TOKEN_END && !is_sign(&token, ")"); place++) {
+        token = next_token(lint);
+        if (token.kind == TOKEN_NAME) {
+            struct bound bound = {.name = token.text};
+            bool is_event = by_place ? place == 0 : rwd_text_is(token.text, "event");
+            bool is_player = by_place ? place == 1 : rwd_text_is(token.text, "player");
+            if ((is_event || is_player) && !is_assigned_behind(lint, token.text)) {
+                bound.thing = is_event ? THING_EVENT : THING_PLAYER;
+            }
+            bind(lint, &bound);
+            token = next_token(lint);
+        }
+    }
+    lint->at = at;
+}
+
+static void note_scope(struct lint *lint, const struct token *token, const struct token *before)
+{
+    if (is_word(token, "local")) {
+        note_local(lint);
+    } else if (is_word(token, "for")) {
+        size_t at = lint->at;
+        read_names(lint, &lint->loop);
+        lint->at = at;
+    } else if (is_word(token, "function")) {
+        open_scope(lint);
+        note_parameters(lint, before);
+    } else if (is_word(token, "do")) {
+        open_scope(lint);
+        bind_waiting(lint, &lint->loop);
+    } else if (is_word(token, "then") || is_word(token, "repeat")) {
+        open_scope(lint);
+    } else if (is_word(token, "end") || is_word(token, "until") || is_word(token, "elseif")) {
+        close_scope(lint);
+    } else if (is_word(token, "else")) {
+        close_scope(lint);
+        open_scope(lint);
     }
 }
 
@@ -449,6 +656,18 @@ static bool is_operation(struct rwd_text name)
            rwd_text_is(name, "last");
 }
 
+static void check_name(struct lint *lint, const struct token *token, const struct token *before)
+{
+    const struct bound bound = look_up(lint, token->text);
+    if (bound.thing == THING_EVENT) {
+        check_event_use(lint, &bound, token, before);
+    } else if (bound.thing == THING_PLAYER) {
+        check_aggregate_use(lint, &bound, token);
+    } else if (is_operation(token->text)) {
+        check_declaration(lint, token->text);
+    }
+}
+
 size_t rwd_lint_rule(const struct rwd_rule *rule, const struct rwd_schema_registry *schemas,
     bool unknown_allowed, struct rwd_lint_finding *findings)
 {
@@ -462,17 +681,14 @@ size_t rwd_lint_rule(const struct rwd_rule *rule, const struct rwd_schema_regist
     }
     check_events(&lint);
     struct token before[2] = {{0}, {0}};
-    for (struct token token = next_token(&lint); token.kind != TOKEN_END;
+    for (struct token token = next_token(&lint); token.kind != TOKEN_END && !lint.lost;
          token = next_token(&lint)) {
-        note_alias(&lint, &token, before);
-        bool is_name =
-            token.kind == TOKEN_NAME && !is_sign(&before[0], ".") && !is_sign(&before[0], ":");
-        if (is_name && is_event(&lint, token.text)) {
-            check_event_use(&lint, before);
-        } else if (is_name && rwd_text_is(token.text, "player")) {
-            check_aggregate_use(&lint);
-        } else if (is_name && is_operation(token.text)) {
-            check_declaration(&lint, token.text);
+        if (lint.local.count > 0 && token.offset >= lint.local.from) {
+            bind_waiting(&lint, &lint.local);
+        }
+        if (token.kind == TOKEN_NAME && !is_sign(&before[0], ".") && !is_sign(&before[0], ":")) {
+            check_name(&lint, &token, before);
+            note_scope(&lint, &token, before);
         }
         before[1] = before[0];
         before[0] = token;

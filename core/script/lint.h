@@ -7,11 +7,14 @@
  *   - a field that no version of any of them declares
  *   - text compared with a number, a number with text, or text in arithmetic, where the schema lets
  *     nothing else through and the other side is a literal
+ *   - aggregates that add or compare what the schema does not let be a number
  *   - an event in `on` that has no schema
  * The laws of the house (pays without a budget, cash without KYC) are loading's own.
  *
- * It reads tokens, not meaning: `event` is the name event, and the first parameter of when, score
- * and grant. What it cannot follow it lets pass, as it does what listens to no event.
+ * It reads tokens, and knows of scopes: the event and the player are the first two parameters of
+ * when, score and grant, whatever they are called, those names anywhere else where nothing hides
+ * them, and a local that is set to them or a part of them (local p = event.payload) and never to
+ * anything else. What it cannot follow it lets pass, as it does what listens to no event.
  *
  * Threads: pure.
  */

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
-enum { STEPS_A_UNIT = 4 };
+enum {
+    STEPS_A_UNIT = 4,
+    /* Of one search, half a millisecond: no hook comes before it is over. */
+    STEP_COUNT_MAX = 100000,
+};
 
 static struct rwd_text subject_of(lua_State *L)
 {
@@ -32,7 +36,8 @@ static bool search(lua_State *L, const struct rwd_pattern *pattern, struct rwd_t
     size_t from, struct rwd_pattern_match *match)
 {
     match->steps = 0;
-    match->steps_max = (uint64_t)rwd_vm_units_left(rwd_vm_of(L)) * STEPS_A_UNIT + STEPS_A_UNIT;
+    uint64_t left = (uint64_t)rwd_vm_units_left(rwd_vm_of(L)) * STEPS_A_UNIT + STEPS_A_UNIT;
+    match->steps_max = left < STEP_COUNT_MAX ? left : STEP_COUNT_MAX;
     enum rwd_status status = rwd_pattern_find(pattern, subject, from, match);
     rwd_vm_charge(L, 1 + match->steps / STEPS_A_UNIT);
     if (status == RWD_LIMIT) {

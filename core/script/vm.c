@@ -119,7 +119,7 @@ static void account(lua_State *L, struct rwd_vm *vm, size_t units)
     if (vm->stop != RWD_VM_RUNS || vm->used > vm->limits.instruction_count_max) {
         stop(L, RWD_VM_STOP_INSTRUCTIONS);
     }
-    if (before / RWD_VM_GRAIN != vm->used / RWD_VM_GRAIN) {
+    if (before / vm->grain != vm->used / vm->grain) {
         enum rwd_vm_stop passed = look_at_clock(vm);
         if (passed != RWD_VM_RUNS) {
             stop(L, passed);
@@ -143,7 +143,27 @@ static void hook(lua_State *L, lua_Debug *debug)
         note_line(L, vm, debug);
         return;
     }
-    account(L, vm, RWD_VM_GRAIN);
+    account(L, vm, vm->grain);
+}
+
+static void set_hook(struct rwd_vm *vm, uint32_t grain)
+{
+    int lines = vm->limits.coverage != NULL ? LUA_MASKLINE : 0;
+    vm->grain = grain;
+    (void)lua_sethook(vm->lua, hook, LUA_MASKCOUNT | lines, (int)grain);
+}
+
+/* Setting the hook anew restarts its count, so what ran since the last one is booked as if it were
+ * all of it: the same on every run. */
+void rwd_vm_note_large(struct rwd_vm *vm)
+{
+    if (vm->lua == NULL || vm->grain == RWD_VM_GRAIN_LARGE || vm->stop != RWD_VM_RUNS ||
+        lua_gethookmask(vm->lua) == 0) {
+        return;
+    }
+    vm->large_kept |= vm->rule == NULL;
+    vm->used = vm->used > UINT32_MAX - vm->grain ? UINT32_MAX : vm->used + vm->grain;
+    set_hook(vm, RWD_VM_GRAIN_LARGE);
 }
 
 void rwd_vm_charge(lua_State *L, size_t units)
@@ -167,8 +187,7 @@ static void begin(struct rwd_vm *vm)
     vm->pcall_depth = 0;
     vm->memory.call_bytes = 0;
     /* Setting the hook anew also restarts its count: hence the same number on every run. */
-    int lines = vm->limits.coverage != NULL ? LUA_MASKLINE : 0;
-    (void)lua_sethook(vm->lua, hook, LUA_MASKCOUNT | lines, RWD_VM_GRAIN);
+    set_hook(vm, vm->large_kept ? RWD_VM_GRAIN_LARGE : RWD_VM_GRAIN);
 }
 
 void rwd_vm_push_where(lua_State *L, const char *callee)
@@ -522,6 +541,7 @@ enum rwd_status rwd_vm_create(const struct rwd_sandbox_limits *limits, const cha
     vm->name = name;
     vm->generation = 1;
     vm->environment = RWD_SLOT_ENVIRONMENT;
+    vm->grain = RWD_VM_GRAIN;
     vm->lua = lua_newstate(rwd_vm_memory_get, &vm->memory);
     enum rwd_status status =
         vm->lua != NULL ? RWD_OK : rwd_fail(error, RWD_SCRIPT, "%s: no memory for a VM", name);

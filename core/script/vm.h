@@ -5,7 +5,8 @@
  * How a call is kept in bounds:
  *   memory        every block comes from rwd_vm_memory: a cap on the VM, one on a single block (so
  *                 that no string operation is slow), one on all blocks of a call
- *   instructions  a count hook every RWD_VM_GRAIN bytecodes; host functions charge their own work
+ *   instructions  a count hook every RWD_VM_GRAIN bytecodes, closer where one bytecode may take
+ *                 long (RWD_VM_LARGE_SIZE); host functions charge their own work
  *                 to the same account, so the sum is exact and the same on every run
  *   time          at the hook, the thread's CPU time: a busy machine is not the rule's fault. Two
  *                 deadlines: every loop passes a hook, so the soft one ends it; the hard one is for
@@ -30,6 +31,10 @@
 
 enum {
     RWD_VM_GRAIN = 100, /* instructions from hook to hook */
+    /* And in a call that has made or met a block larger than this: the language reads texts as
+     * numbers by itself, and one instruction then takes up to 0.8 ms. */
+    RWD_VM_LARGE_SIZE = 32 << 10,
+    RWD_VM_GRAIN_LARGE = 4,
     RWD_VM_SOURCE_SIZE_MAX = 64 << 10,
     RWD_VM_BLOCK_SIZE_MAX = 256 << 10,
     RWD_VM_CALL_BYTES_MAX = 64 << 20, /* allocated by one call, freed or not */
@@ -129,7 +134,7 @@ struct rwd_vm_memory {
 
 void rwd_vm_memory_init(struct rwd_vm_memory *memory, size_t size_max);
 void rwd_vm_memory_finish(struct rwd_vm_memory *memory);
-/* lua_Alloc with memory as its first argument. */
+/* lua_Alloc with memory as its first argument, which is a VM's. */
 void *rwd_vm_memory_get(void *memory, void *block, size_t old_size, size_t new_size);
 
 /* A rule's state during a call: changed here, copied out when the call went well. */
@@ -152,6 +157,8 @@ struct rwd_vm {
     enum rwd_vm_slot running;     /* which function; 0: none */
 
     uint32_t used; /* instructions and charges of this call */
+    uint32_t grain;
+    bool large_kept; /* the file made a large block, which its functions may still have */
     bool timed;
     int64_t monotonic_ns; /* when the clock is looked at next */
     int64_t cpu_ns;       /* the thread's, where this call began */
@@ -179,6 +186,8 @@ struct rwd_vm {
 RWD_MUST_USE enum rwd_status rwd_vm_create(const struct rwd_sandbox_limits *limits,
     const char *name, struct rwd_vm **vm, struct rwd_error *error);
 void rwd_vm_destroy(struct rwd_vm *vm);
+/* A block of more than RWD_VM_LARGE_SIZE is made. */
+void rwd_vm_note_large(struct rwd_vm *vm);
 
 /* Runs body(L) protected, with context as light userdata at index 1, under a fresh budget where
  * limited. SCRIPT: it raised; *error has the text. */

@@ -133,6 +133,9 @@ void *rwd_vm_memory_get(void *context, void *data, size_t old_size, size_t new_s
         if (new_size > RWD_VM_BLOCK_SIZE_MAX || memory->call_bytes > memory->call_bytes_max) {
             return NULL;
         }
+        if (new_size > RWD_VM_LARGE_SIZE) {
+            rwd_vm_note_large((struct rwd_vm *)context);
+        }
     }
     if (old_size > 0 && old_size <= RWD_VM_SMALL_SIZE_MAX && new_size <= RWD_VM_SMALL_SIZE_MAX &&
         class_of(old_size) == class_of(new_size)) {

@@ -56,6 +56,8 @@ struct rwd_store_house {
         size_t *sum_count, struct rwd_error *error);
     enum rwd_status (*rule_versions)(struct rwd_store_reader *reader, struct rwd_arena *arena,
         struct rwd_rule_version_row **rows, size_t *count, struct rwd_error *error);
+    enum rwd_status (*version_sums)(struct rwd_store_reader *reader, struct rwd_arena *arena,
+        struct rwd_version_sum **sums, size_t *count, struct rwd_error *error);
     enum rwd_status (*rulebook)(struct rwd_store_reader *reader, uint32_t rulebook_no,
         struct rwd_arena *arena, struct rwd_rulebook_row *row, struct rwd_error *error);
     enum rwd_status (*count)(

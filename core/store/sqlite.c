@@ -228,6 +228,7 @@ const struct rwd_store_house rwd_store__sqlite = {
     .deliveries = rwd_store__read_deliveries,
     .budgets = rwd_store__read_budgets,
     .rule_versions = rwd_store__read_rule_versions,
+    .version_sums = rwd_store__read_version_sums,
     .rulebook = rwd_store__read_rulebook,
     .count = rwd_store__read_counts,
 };

@@ -45,6 +45,7 @@ extern const struct rwd_store__table rwd_store__deliveries;
 extern const struct rwd_store__table rwd_store__dead_letters;
 extern const struct rwd_store__table rwd_store__budgets;
 extern const struct rwd_store__table rwd_store__budget_sums;
+extern const struct rwd_store__table rwd_store__version_sums;
 extern const struct rwd_store__table rwd_store__rule_versions;
 extern const struct rwd_store__table rwd_store__rulebooks;
 
@@ -119,6 +120,8 @@ enum rwd_store__write {
     RWD_STORE__BUDGET_PUT,
     RWD_STORE__DIFFERENCE_UPDATE,
     RWD_STORE__DIFFERENCE_INSERT,
+    RWD_STORE__VERSION_SUM_UPDATE,
+    RWD_STORE__VERSION_SUM_INSERT,
     RWD_STORE__RULE_VERSION_PUT,
     RWD_STORE__RULEBOOK_PUT,
     RWD_STORE__WRITE_COUNT,
@@ -155,6 +158,7 @@ enum rwd_store__read {
     RWD_STORE__READ_DELIVERIES,
     RWD_STORE__READ_BUDGETS,
     RWD_STORE__READ_SUMS,
+    RWD_STORE__READ_VERSION_SUMS,
     RWD_STORE__READ_RULE_VERSIONS,
     RWD_STORE__READ_RULEBOOK,
     RWD_STORE__READ_COUNTS,
@@ -202,6 +206,8 @@ enum rwd_status rwd_store__read_budgets(struct rwd_store_reader *base, struct rw
 enum rwd_status rwd_store__read_rule_versions(struct rwd_store_reader *base,
     struct rwd_arena *arena, struct rwd_rule_version_row **rows, size_t *count,
     struct rwd_error *error);
+enum rwd_status rwd_store__read_version_sums(struct rwd_store_reader *base, struct rwd_arena *arena,
+    struct rwd_version_sum **sums, size_t *count, struct rwd_error *error);
 enum rwd_status rwd_store__read_rulebook(struct rwd_store_reader *base, uint32_t rulebook_no,
     struct rwd_arena *arena, struct rwd_rulebook_row *row, struct rwd_error *error);
 enum rwd_status rwd_store__read_counts(

@@ -88,6 +88,9 @@ static bool put_sql(enum rwd_store__write write, struct rwd_buffer *sql)
     case RWD_STORE__BUDGET_PUT:
         rwd_store__put_upsert(&rwd_store__budgets, sql);
         return true;
+    case RWD_STORE__VERSION_SUM_INSERT:
+        rwd_store__put_insert(&rwd_store__version_sums, sql);
+        return true;
     case RWD_STORE__RULE_VERSION_PUT:
         rwd_store__put_upsert(&rwd_store__rule_versions, sql);
         return true;
@@ -117,6 +120,12 @@ enum rwd_status rwd_store__prepare_writes(struct rwd_sqlite_store *store, struct
         [RWD_STORE__DIFFERENCE_INSERT] =
             "INSERT INTO budget_periods (pool_id, period, reserved_minor, spent_minor) "
             "VALUES (?1, ?2, ?3, ?4)",
+        [RWD_STORE__VERSION_SUM_UPDATE] =
+            /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on four lines */
+        "UPDATE version_sums SET points = points + ?2, tasks = tasks + ?3, "
+        "tasks_held = tasks_held + ?4, reserved_minor = reserved_minor + ?5, "
+        "spent_minor = spent_minor + ?6, "
+        "currency = iif(?7 = '', currency, ?7) WHERE version_no = ?1",
     };
     struct rwd_buffer sql = {0};
     enum rwd_status status = RWD_OK;
@@ -379,6 +388,20 @@ static enum rwd_status put_difference(struct rwd_sqlite_store *store,
     return status;
 }
 
+static enum rwd_status put_version_sum(
+    struct rwd_sqlite_store *store, const struct rwd_version_sum *sum, struct rwd_error *error)
+{
+    if (sum->points == 0 && sum->tasks == 0 && sum->tasks_held == 0 && sum->reserved_minor == 0 &&
+        sum->spent_minor == 0) {
+        return RWD_OK;
+    }
+    enum rwd_status status =
+        put(store, RWD_STORE__VERSION_SUM_UPDATE, &rwd_store__version_sums, sum, error);
+    return status == RWD_OK && sqlite3_changes(store->db) == 0
+               ? put(store, RWD_STORE__VERSION_SUM_INSERT, &rwd_store__version_sums, sum, error)
+               : status;
+}
+
 /* ---- the transaction ---- */
 
 static enum rwd_status add_count(struct rwd_sqlite_store *store, const char *kind, const char *name,
@@ -460,6 +483,9 @@ static enum rwd_status put_tasks_and_books(struct rwd_sqlite_store *store,
     }
     for (size_t i = 0; i < checkpoint->difference_count && status == RWD_OK; i++) {
         status = put_difference(store, &checkpoint->differences[i], error);
+    }
+    for (size_t i = 0; i < checkpoint->version_sum_count && status == RWD_OK; i++) {
+        status = put_version_sum(store, &checkpoint->version_sums[i], error);
     }
     return status;
 }

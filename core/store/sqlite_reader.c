@@ -42,6 +42,7 @@ static void put_sql(enum rwd_store__read read, struct rwd_buffer *sql)
             "WHERE task_id = ?1 ORDER BY attempt"},
         [RWD_STORE__READ_BUDGETS] = {&rwd_store__budgets, "ORDER BY pool_id"},
         [RWD_STORE__READ_SUMS] = {&rwd_store__budget_sums, "ORDER BY pool_id, period"},
+        [RWD_STORE__READ_VERSION_SUMS] = {&rwd_store__version_sums, "ORDER BY version_no"},
         [RWD_STORE__READ_RULE_VERSIONS] = {&rwd_store__rule_versions, "ORDER BY version_no"},
         [RWD_STORE__READ_RULEBOOK] = {&rwd_store__rulebooks,
             "WHERE ?1 = 0 OR rulebook_no = ?1 ORDER BY rulebook_no DESC LIMIT 1"},
@@ -418,6 +419,16 @@ enum rwd_status rwd_store__read_rule_versions(struct rwd_store_reader *base,
     enum rwd_status status = collect_table((struct rwd_sqlite_reader *)base,
         RWD_STORE__READ_RULE_VERSIONS, &rwd_store__rule_versions, arena, &collected, count, error);
     *rows = collected;
+    return status;
+}
+
+enum rwd_status rwd_store__read_version_sums(struct rwd_store_reader *base, struct rwd_arena *arena,
+    struct rwd_version_sum **sums, size_t *count, struct rwd_error *error)
+{
+    void *collected = NULL;
+    enum rwd_status status = collect_table((struct rwd_sqlite_reader *)base,
+        RWD_STORE__READ_VERSION_SUMS, &rwd_store__version_sums, arena, &collected, count, error);
+    *sums = collected;
     return status;
 }
 

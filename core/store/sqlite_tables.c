@@ -166,6 +166,18 @@ static const struct rwd_store__field rule_version_fields[] = {
 const struct rwd_store__table rwd_store__rule_versions =
     TABLE("rule_versions", rwd_rule_version_row, rule_version_fields);
 
+static const struct rwd_store__field version_sum_fields[] = {
+    FIELD(rwd_version_sum, version_no, U32, KEY),
+    FIELD(rwd_version_sum, points, I64, PLAIN),
+    FIELD(rwd_version_sum, tasks, I64, PLAIN),
+    FIELD(rwd_version_sum, tasks_held, I64, PLAIN),
+    FIELD(rwd_version_sum, reserved_minor, I64, PLAIN),
+    FIELD(rwd_version_sum, spent_minor, I64, PLAIN),
+    FIELD(rwd_version_sum, currency, TEXT, PLAIN),
+};
+const struct rwd_store__table rwd_store__version_sums =
+    TABLE("version_sums", rwd_version_sum, version_sum_fields);
+
 static const struct rwd_store__field rulebook_fields[] = {
     FIELD(rwd_rulebook_row, rulebook_no, U32, KEY),
     FIELD(rwd_rulebook_row, versions, TEXT, PLAIN),

@@ -143,6 +143,12 @@ enum rwd_status rwd_store_rule_versions(struct rwd_store_reader *reader, struct 
     return reader->house->rule_versions(reader, arena, rows, count, error);
 }
 
+enum rwd_status rwd_store_version_sums(struct rwd_store_reader *reader, struct rwd_arena *arena,
+    struct rwd_version_sum **sums, size_t *count, struct rwd_error *error)
+{
+    return reader->house->version_sums(reader, arena, sums, count, error);
+}
+
 enum rwd_status rwd_store_rulebook(struct rwd_store_reader *reader, uint32_t rulebook_no,
     struct rwd_arena *arena, struct rwd_rulebook_row *row, struct rwd_error *error)
 {

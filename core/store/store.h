@@ -2,9 +2,10 @@
  * store: the tables. A projection of the journal that people and the dispatcher read.
  *
  * One checkpoint is one transaction: what changed in players, tasks, points, ledger, budgets and
- * dead letters, together with the journal position up to which the tables are complete. Budgets are
- * written as differences that follow from the tasks of the same checkpoint, so reserved + spent
- * always equals the sum of the tasks, whichever players a checkpoint holds.
+ * dead letters, together with the journal position up to which the tables are complete. The sums of
+ * budgets and of rule versions are written as differences that follow from the tasks and points of
+ * the same checkpoint, so reserved + spent always equals the sum of the tasks, whichever players a
+ * checkpoint holds.
  *
  * Threads:   one struct rwd_store (the writing one) belongs to the projector; every reading thread
  * opens a struct rwd_store_reader of its own, which sees the last commit and never blocks a writer.
@@ -150,6 +151,18 @@ struct rwd_budget_sum {
     int64_t spent_minor;
 };
 
+/* What a rule version has given from its first event on; in a checkpoint, what it gained or lost.
+ * Rewards are those paid or on their way, their money what budgets hold for them. */
+struct rwd_version_sum {
+    uint32_t version_no;
+    int64_t points;
+    int64_t tasks;
+    int64_t tasks_held;
+    int64_t reserved_minor;
+    int64_t spent_minor;
+    struct rwd_text currency; /* of its budget; empty: no money yet */
+};
+
 struct rwd_rule_version_row {
     struct rwd_text rule_id;
     struct rwd_text version;
@@ -202,6 +215,8 @@ struct rwd_checkpoint {
     size_t budget_count;
     const struct rwd_budget_difference *differences;
     size_t difference_count;
+    const struct rwd_version_sum *version_sums; /* differences; those without one are skipped */
+    size_t version_sum_count;
     const struct rwd_rule_version_row *rule_versions;
     size_t rule_version_count;
     const struct rwd_rulebook_row *rulebooks;
@@ -294,6 +309,9 @@ RWD_MUST_USE enum rwd_status rwd_store_budgets(struct rwd_store_reader *reader,
 RWD_MUST_USE enum rwd_status rwd_store_rule_versions(struct rwd_store_reader *reader,
     struct rwd_arena *arena, struct rwd_rule_version_row **rows, size_t *count,
     struct rwd_error *error);
+/* By version_no, ascending; a version that never gave anything has none. */
+RWD_MUST_USE enum rwd_status rwd_store_version_sums(struct rwd_store_reader *reader,
+    struct rwd_arena *arena, struct rwd_version_sum **sums, size_t *count, struct rwd_error *error);
 /* NOT_FOUND: no such rulebook. rulebook_no 0: the newest. */
 RWD_MUST_USE enum rwd_status rwd_store_rulebook(struct rwd_store_reader *reader,
     uint32_t rulebook_no, struct rwd_arena *arena, struct rwd_rulebook_row *row,

@@ -1,5 +1,6 @@
 ---@meta
--- The DSL of rules and of their tests. For editors (lua-language-server); nothing here runs.
+-- The DSL of rules and of their tests. For editors (LuaCATS: lua-language-server, EmmyLua); nothing
+-- here runs.
 -- tests/unit/script/test_stubs.c holds it against the real sandbox.
 
 ---What happened, read-only. A missing field is nil at any depth.
@@ -44,7 +45,8 @@
 
 ---@alias rewardd.Texts string|string[]
 ---@alias rewardd.Window "1m"|"1h"|"1d"|"7d"|"all"
----@alias rewardd.State table<string, boolean|number|string|nil>
+---nil, booleans, finite numbers and texts of at most 64 bytes.
+---@alias rewardd.State table<string, any>
 
 ---@class rewardd.Active
 ---@field from? string "2025-11-01T00:00:00Z"; included

@@ -39,7 +39,7 @@ function select(n, ...) end
 
 ---@param v any
 ---@param base? integer 2..36
----@return number? number nil: not a number
+---@return any number nil: not a number, which the event's schema mostly rules out
 function tonumber(v, base) end
 
 ---A table is "table", never an address.

@@ -11,6 +11,7 @@ is durable: nothing of the daemon's defaults is switched off. Generator and daem
 """
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -22,6 +23,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -123,6 +125,15 @@ class Daemon:
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             link.request("GET", path)
+            answer = link.getresponse()
+            return answer.status, answer.read()
+        finally:
+            link.close()
+
+    def post(self, path, body):
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            link.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
             answer = link.getresponse()
             return answer.status, answer.read()
         finally:
@@ -323,6 +334,76 @@ def memory(bench):
     bench.report("rss_1m_players", bench.runs("rss_1m_players", busy), "MB", 400, True)
 
 
+@contextlib.contextmanager
+def switching(daemon, every_s):
+    """All rules are switched to another version so often, in a thread of its own."""
+    stop, refused = threading.Event(), []
+
+    def switch():
+        for number in range(1 << 30):
+            files = [{"name": f"{path.parent.name}/1.0.{number % 2}.lua",
+                      "source": path.read_text().replace('"1.0.0"', f'"1.0.{number % 2}"')}
+                     for path in sorted(RULES.glob("*/1.0.0.lua"))]
+            status, text = daemon.post("/v1/deploys", {"files": files})
+            if status != 200:
+                refused.append(text)
+            if stop.wait(every_s):
+                return
+
+    thread = threading.Thread(target=switch)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if refused:
+        raise Failed(f"a deploy was refused: {refused[0]}")
+
+
+def reload(bench):
+    """The load of single with all rules switched every 100 ms, against the same without."""
+    words = ("-c", 64, "-m", "-u", 100000, "-d", bench.seconds)
+
+    def measure():
+        with bench.daemon("reload") as daemon:
+            calm = daemon.load(*words)["latency_us"]
+            with switching(daemon, 0.1):
+                stirred = daemon.load(*words)["latency_us"]
+            return [stirred[key] / calm[key] for key in ("p99", "p99.9")]
+
+    runs = bench.runs("reload", measure)
+    bench.report("reload_p99_ratio", [run[0] for run in runs], "x calm", 2, True)
+    bench.report("reload_p999_ratio", [run[1] for run in runs], "x calm", 2, True)
+
+
+def authors(bench):
+    """rewardctl rules check and test on a hundred rules with their tests, made from templates."""
+    folder = bench.folder / "authors"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copytree(SCHEMAS, folder / "rules" / "schemas")
+    (folder / "engine.conf").write_text(CONF.format(
+        data=folder / "data", rules=folder / "rules", schemas="", engine="").replace(
+            'budget "bench"', 'budget "nov_season"'))
+    templates = sorted(path.stem for path in (REPOSITORY / "scripts" / "templates").glob("*.lua")
+                       if not path.stem.endswith("_test") and path.stem != "formula")
+
+    def ctl(*words):
+        began = time.monotonic()
+        done = subprocess.run([str(bench.build / "rewardctl"), "-c", "engine.conf", "rules", *words],
+                              cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failed(f"rewardctl rules {words[0]}: {done.stdout[-1000:]}{done.stderr}")
+        return time.monotonic() - began
+
+    for number in range(100):
+        ctl("new", f"rule{number}", "--template", templates[number % len(templates)])
+    for what in ("check", "test"):
+        bench.report(f"rules_{what}_100", bench.runs(f"rules {what}", lambda: ctl(what)), "s", 1,
+                     True)
+
+
 def micro(bench, program):
     """A microbenchmark prints JSON lines of its own; the medians of its runs are what counts."""
     found = {}
@@ -373,7 +454,7 @@ def main():
     jobs = [(program.name, lambda program=program: micro(bench, program))
             for program in programs(bench)]
     jobs += [(job.__name__, lambda job=job: job(bench))
-             for job in (ndjson, single, half, cpu, recovery, memory)]
+             for job in (ndjson, single, half, reload, cpu, recovery, memory, authors)]
     if options.list:
         print("\n".join(name for name, _ in jobs))
         return 0

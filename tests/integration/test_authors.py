@@ -71,6 +71,21 @@ def author(built, tmp_path):
      "4:58", "cannot be calculated with"),
     ('on = "bet", score = function(event) if "5" == event.payload.bet then return 1 end '
      'return 0 end', "", ""),
+    ('on = "bet", score = function(event)\n  local p = event.payload\n  return p.bett end', "6:12",
+     "no schema of bet declares payload.bett; did you mean 'bet'?"),
+    ('on = "bet", score = function(e, who)\n  local all, mine = e, who.agg\n  local p = all.payload\n'
+     '  if mine.n then return p.wun end return 0 end,\naggregates = { n = count("1d") }', "7:27",
+     "did you mean 'win'?"),
+    ('on = "bet", score = function(e, who)\n  local mine = who.agg\n  return mine.betz end,\n'
+     'aggregates = { bets = count("1d") }', "6:15", "does not declare betz; did you mean 'bets'?"),
+    ('on = "bet", score = function(event)\n  local game = event.payload.game_id\n  for i = 1, 2 do\n'
+     '    if game > 5 then return i end\n  end return 0 end', "7:8", "compared with the number 5"),
+    ('on = "bet", score = function(event)\n  local game = event.payload.game_id\n  return game * 2 end',
+     "6:10", "payload.game_id is text in the schema of bet: it cannot be calculated with"),
+    ('on = "bet", score = function(event)\n  local none = event.payload.bonus\n'
+     '  return none and none.x or none.y or 0 end', "5:30", "declares payload.bonus"),
+    ('on = "bet", score = function() return 1 end, aggregates = { a = sum("payload.game_id", "1d") }',
+     "4:69", "payload.game_id is text in the schema of bet: sum counts numbers"),
     ('on = "bte", score = function() return 1 end', "4:6",
      "there is no schema of an event bte; did you mean 'bet'?"),
     ('on = "bet", scroe = function() return 1 end', "4:1", "did you mean 'score'?"),
@@ -105,6 +120,34 @@ def test_what_is_right_passes(author):
       end""")
     for words in ((), (author.rules / "mine" / "1.0.0.lua",)):
         assert "1 passed, 0 failed" in author.ctl("check", *words)
+
+
+@pytest.mark.parametrize("body", [
+    "local event = { payload = { bett = 1 } } return event.payload.bett",
+    "local p = event.payload p = { bett = 1 } return p.bett",
+    "local p = event.payload while p.bett do p = { bett = false } end return 1",
+    "local p, q = event.payload, 1 p, q = { bett = 1 }, 2 return p.bett",
+    "local p = event.payload.bet or { bett = 1 } return type(p) == 'table' and p.bett or 1",
+    "local p = event.payload do local p = { bett = 1 } if p.bett then return 2 end end return 1",
+    "local p = event.payload for i, p in ipairs({ { bett = 1 } }) do if p.bett then return i end end "
+    "return 1",
+    "local p = event.payload local function f(p) return p.bett end return f({ bett = p.bet })",
+    "if event.payload.bet then local p = event.payload end local q = { p = { bett = 1 } } "
+    "return q.p.bett",
+    "local p = make { bett = 1 } return p.bett",
+    "local p = tonumber(event.payload.bet) return p and p * 2 or 0",
+    "repeat local p = { bett = 1 } until p.bett return 1",
+    "local pick = event.payload ['bet'] return tonumber(pick) or 1",
+    "local agg = { nothing = 1 } return agg.nothing + (player.agg.n or 0)",
+])
+def test_a_name_that_stands_for_something_else_is_no_mistake(author, body):
+    author.write(f"""
+local function make(table) return table end
+return rule {{ id = "mine", version = "1.0.0", title = "t", owner = "o", on = "bet", {rulebook.ALWAYS}
+  aggregates = {{ n = count("1d") }},
+  score = function(event, player) {body} end }}
+""")
+    assert "1 passed, 0 failed" in author.ctl("check")
 
 
 def test_without_schemas_it_says_so(author):
@@ -166,6 +209,17 @@ def cases_of(*cases):
         for bet, points in cases) + "\n}\n"
 
 
+def test_a_tests_mistakes_name_its_file(author):
+    author.rule('on = "bet", score = function(event) return event.payload.bet end')
+    path = author.write("""return tests {
+  { name = "two", events = { { event_name = "bet", payload = { bet = 1 } } },
+    expct = { points = 2 } } }""", suffix="_test")
+    assert f"{path}:3:5: tests[1].expct: unknown field; did you mean 'expect'?" in author.ctl(
+        "check", code=1)
+    path.write_text(path.read_text().replace("expct", "expect"))
+    assert f"{path}:2: two: points is 1, expected 2" in author.ctl("check", code=1)
+
+
 def test_coverage_names_the_lines_that_never_ran(author):
     path = author.rule(BRANCHES)
     author.write(cases_of((3, 3)), suffix="_test")
@@ -207,7 +261,9 @@ def test_every_template_passes_its_own_tests(author):
                for name in TEMPLATES}
     for name, folder in folders.items():
         text = author.ctl("new", f"my-{name}", "--template", name)
-        assert text.splitlines() == [str(folder / file) for file in ("1.0.0_test.lua", "1.0.0.lua")]
+        assert text.splitlines()[:2] == [str(folder / file)
+                                         for file in ("1.0.0_test.lua", "1.0.0.lua")]
+        assert text.splitlines()[2:] == [f"next: rewardctl rules test {text.splitlines()[1]}"]
     text = author.ctl("test", "--threshold", 100)
     assert ", 0 failed" in text and "no tests" not in text, text
     for name, folder in folders.items():
@@ -220,7 +276,7 @@ def test_new_overwrites_nothing(author):
     path = author.rules / "mine" / "1.0.0.lua"
     before = path.read_text()
     assert "per_event" in before
-    assert "File exists" in author.ctl("new", "mine", "--template", "streak", code=1)
+    assert "is there already" in author.ctl("new", "mine", "--template", "streak", code=1)
     assert path.read_text() == before
     assert "there are cashback" in author.ctl("new", "other", "--template", "scroe", code=2)
     for name in ("Mine", "../up", "9lives", "x" * 80):

@@ -119,6 +119,52 @@ def test_a_cap_is_met_by_the_same_event(make_daemon):
         expect_the_same(daemon, rule_id, result, [f"u{user}" for user in range(10)])
 
 
+def test_a_budget_has_the_caps_of_its_time(make_daemon):
+    """Raised, lowered and made anew in the middle of history: a backtest gives at each time what
+    the daemon gave, whatever engine.conf says by now."""
+    book = {**BOOK, ("later", "1.0.0"): rulebook.rule(
+        "later", grant="return " + rulebook.freespins(2), guards=rulebook.guards(kyc=0, pool="summer"))}
+    daemon = make_daemon(rules=book, extra=ONE_SHARD, budgets={"nov_season": ("20.00", "20.00")})
+    lives = some_lives(5, users=10, events_each=60)
+    users = [f"u{user}" for user in range(10)]
+    daemon.accept(*[rewardd.kyc(user, 2, ts=noon(3)) for user in users])
+
+    def put(pool, cap):
+        answer = daemon.put(f"/v1/budgets/{pool}", {
+            "currency": "EUR", "period": "season", "hard_cap": cap, "soft_cap": cap})
+        assert answer.status in (200, 201), answer
+    changes = {150: ("nov_season", "60.00"), 300: ("summer", "3.00"), 450: ("nov_season", "5.00")}
+    for at in range(0, len(lives), 10):
+        if at in changes:
+            put(*changes[at])
+            if changes[at][0] == "summer":
+                daemon.wait_for(lambda: daemon.get("/v1/rules/later").status == 200)
+        daemon.accept(*lives[at:at + 10])
+    daemon.wait_settled()
+    budget, summer = daemon.budget(), daemon.budget("summer")
+    assert cents(budget["spent"]) + cents(budget["reserved"]) > 2000, "the raise is used"
+    assert cents(summer["spent"]) + cents(summer["reserved"]) == 300, "the new one is used up"
+    daemon.stop()
+    conf = daemon.conf.read_text()
+    assert conf.count('"20.00"') == 2
+    daemon.conf.write_text(conf.replace('"20.00"', '"99000.00"'))
+    results = {rule_id: on_any_threads(daemon, f"{rule_id}@1.0.0", "--from", "journal")
+               for rule_id in ("often", "capped", "streak")}
+    daemon.restart()
+    for rule_id, result in results.items():
+        assert used(result["sides"][0])["season"] == (cents(budget["reserved"]),
+                                                      cents(budget["spent"]))
+        pools = {pool["pool_id"]: pool["hard_cap"] for pool in result["sides"][0]["pools"]}
+        assert pools == {"nov_season": "5.00", "summer": "3.00"}
+        expect_the_same(daemon, rule_id, result, users)
+    # Which of two currencies is meant nobody can tell.
+    daemon.stop()
+    daemon.conf.write_text(conf.replace('currency = "EUR"\n    period',
+                                        'currency = "USD"\n    period'))
+    done = daemon.ctl("rules", "backtest", "often@1.0.0", "--from", "journal", check=False)
+    assert done.returncode == 1 and "nov_season" in done.stderr, done.stderr
+
+
 def test_what_people_decided_is_carried_out(make_daemon):
     """A large reward above the soft cap is held; one is rejected, one approved."""
     large = {("large", "1.0.0"): rulebook.rule(

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import rulebook
-from rewardd import bet, expect_problem, noon
+from rewardd import bet, cents, expect_problem, kyc, noon
 
 USERS = [f"u{number}" for number in range(400)]
 
@@ -129,11 +129,68 @@ def test_status_counts(live):
     activate(live, "2.0.0", share=50)
     wait_share(live, 50)
     versions_of(live, USERS)
-    old, new = state_of(live, "1.0.0")["stats"], state_of(live, "2.0.0")["stats"]
-    assert old["calls"] == old["points"] and old["errors"] == 0
-    assert new["points"] == 10 * new["calls"] > 0
+    old, new = state_of(live, "1.0.0"), state_of(live, "2.0.0")
+    assert old["health"]["calls"] == old["given"]["points"] and old["health"]["errors"] == 0
+    assert new["given"]["points"] == 10 * new["health"]["calls"] > 0
+    assert old["health"]["since"] <= new["health"]["since"] == new["registered_at"]
     text = live.ctl("rules", "status", "live").stdout
     assert "canary" in text and "active" in text and "50" in text
+    assert f"since {old['health']['since']}" in text
+    assert set(activate(live, "2.0.0", share=60)) == set(old) - {"given", "health", "shadow"}
+
+
+def test_what_a_version_gave_survives_everything(make_daemon, wallet):
+    """Two versions give to some players each; then kill -9, and a store made anew from the journal.
+    At any time the money of all versions is what the budget has spent and reserved."""
+    pays = {"guards": rulebook.guards(kyc=1)}
+    one = version("1.0.0", "1", milestones=[(1, rulebook.freespins(10))], **pays)
+    two = version("2.0.0", "10", milestones=[(10, rulebook.freespins(30))], **pays)
+    daemon = make_daemon(rules={("live", "1.0.0"): one})
+    upload(daemon, two)
+    activate(daemon, "2.0.0", share=50)
+    daemon.wait_for(lambda: state_of(daemon, "2.0.0")["state"] == "canary")
+    users = USERS[:60]
+    daemon.accept(*[kyc(user, 1, ts=noon()) for user in users[:40]])  # the others' are held
+    owner = versions_of(daemon, users)
+    count = {name: sum(found == name for found in owner.values()) for name in ("1.0.0", "2.0.0")}
+    held = {name: sum(owner[user] == name for user in users[40:]) for name in count}
+
+    def given(name):
+        return state_of(daemon, name)["given"]
+
+    def check():
+        old, new, budget = given("1.0.0"), given("2.0.0"), daemon.budget()
+        assert (old["points"], new["points"]) == (count["1.0.0"], 10 * count["2.0.0"])
+        assert (old["reward_tasks"], new["reward_tasks"]) == (count["1.0.0"], count["2.0.0"])
+        assert (old["held"], new["held"]) == (held["1.0.0"], held["2.0.0"])
+        assert old["money"] == f"{count['1.0.0']:.2f}" and old["currency"] == "EUR"
+        assert new["money"] == f"{3 * count['2.0.0']:.2f}"
+        assert sum(cents(g["money"]) for g in (old, new)) == sum(
+            cents(budget[name]) for name in ("spent", "reserved"))
+        assert sum(cents(g["paid"]) for g in (old, new)) == cents(budget["spent"])
+        return old, new
+    daemon.wait_for(lambda: len(daemon.tasks(status="succeeded")) == 40)
+    before = check()
+    started = state_of(daemon, "1.0.0")["health"]
+    daemon.kill9()
+    daemon.restart()
+    assert check() == before
+    health = state_of(daemon, "1.0.0")["health"]
+    assert health["calls"] == 0 and health["since"] > started["since"]
+    # What a person turns away was not given.
+    turned_away = daemon.tasks(status="held")[0]
+    name = turned_away["origin"]["version"]
+    answer = daemon.post(f"/v1/reward-tasks/{turned_away['reward_task_id']}/reject",
+                         {"reason": "test"})
+    assert answer.status == 200, answer
+    assert given(name)["held"] == held[name] - 1
+    assert given(name)["reward_tasks"] == count[name] - 1
+    before = given("1.0.0"), given("2.0.0")
+    daemon.stop()
+    for path in daemon.data.glob("rewardd.sqlite3*"):
+        path.unlink()
+    daemon.restart()
+    assert (given("1.0.0"), given("2.0.0")) == before
 
 
 def ramp(daemon, status=200, **body):
@@ -202,8 +259,8 @@ def test_a_ramp_that_spends_too_much_rolls_itself_back(make_daemon, wallet, spin
     versions_of(daemon, USERS[:200])
 
     def judged():
-        stats = state_of(daemon, "2.0.0")["stats"]
-        return stats["reward_tasks"] >= 80 and state_of(daemon, "2.0.0")["ramp"]["state"] == verdict
+        given = state_of(daemon, "2.0.0")["given"]
+        return given["reward_tasks"] >= 80 and state_of(daemon, "2.0.0")["ramp"]["state"] == verdict
     daemon.wait_for(judged)
     found = state_of(daemon, "2.0.0")
     assert found["state"] == ("canary" if verdict == "running" else "retired"), found
@@ -302,12 +359,20 @@ def test_bad_ramps_are_refused(live):
 
 def test_ctl_walks_a_version_through_its_life(live):
     assert "canary for 10 %" in live.ctl("rules", "activate", "live@2.0.0", "--share", "10").stdout
-    assert "canary for 50 %" in live.ctl("rules", "ramp", "live@2.0.0", "--steps", "50,100",
-                                         "--every", "2h", "--reason", "looks good").stdout
-    assert "running 1 of 2: 50 %" in live.ctl("rules", "status").stdout
+    assert "canary for 50 % of players; 100 % in 2h if no guard objects" in live.ctl(
+        "rules", "ramp", "live@2.0.0", "--steps", "50,100", "--every", "2h", "--reason",
+        "looks good").stdout
+    status = live.ctl("rules", "status").stdout
+    assert "running 1 of 2: 50 %" in status
+    assert status.count("50 %") == 3, "the canary's too, and what it leaves the active version"
     assert "live 1.0.0 is active" in live.ctl("rules", "rollback", "live").stdout
-    assert "shadow" in live.ctl("rules", "shadow", "live@2.0.0").stdout
+    assert "ramp rolled back" in live.ctl("rules", "status").stdout
+    assert "is a shadow" in live.ctl("rules", "shadow", "live@2.0.0").stdout
     assert "retired" in live.ctl("rules", "retire", "live@2.0.0").stdout
+    assert "is active" in live.ctl("rules", "activate", "live@2.0.0").stdout
+    assert "ramp" not in live.ctl("rules", "status").stdout, "given up, and of no interest now"
+    unknown = live.ctl("rules", "statsu", check=False)
+    assert unknown.returncode == 2 and 'no command "rules statsu"' in unknown.stderr
 
 
 # ---------------------------------------------------------------- shadows
@@ -361,7 +426,7 @@ def test_a_failing_shadow_disturbs_nobody(live):
                   and state_of(live, "3.0.0")["state"] == "suspended")
     assert set(versions_of(live, USERS[:40]).values()) == {"1.0.0"}
     assert state_of(live, "1.0.0")["state"] == "active"
-    assert state_of(live, "1.0.0")["stats"]["errors"] == 0
+    assert state_of(live, "1.0.0")["health"]["errors"] == 0
 
 
 def test_a_shadow_survives_a_restart_and_can_be_activated(live):

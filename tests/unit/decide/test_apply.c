@@ -137,8 +137,8 @@ static void the_lives_are_rich(void **state)
     }
 }
 
-/* The days' sums for the store follow the points. */
-static void unsaved_days(void **state)
+/* The days' sums for the store follow the points; what of them is new is told by version. */
+static void unsaved_points(void **state)
 {
     (void)state;
     struct world w;
@@ -148,11 +148,18 @@ static void unsaved_days(void **state)
     world_bet(&w, noon_ms + DAY_MS, "{\"s\":5}");
     world_bet(&w, noon_ms + 1, "{\"s\":4}");
     world_bet(&w, noon_ms + 2, "{\"s\":0}");
-    const struct rwd_series *days = &w.player->rules[0].unsaved_days;
-    assert_int_equal(days->count, 2);
-    assert_int_equal(days->points[0].bucket, noon_ms / DAY_MS);
-    assert_int_equal(days->points[0].value, 7);
-    assert_int_equal(days->points[1].value, 5);
+    struct rwd_player_rule *rule = &w.player->rules[0];
+    const struct rwd_rule_effect next = {.rule_no = 1, .version_no = 2, .points = 10};
+    rwd_apply_effect(rule, &next, noon_ms + 3);
+    const struct rwd_unsaved_points expected[] = {{noon_ms / DAY_MS, 1, 17, 7},
+        {noon_ms / DAY_MS + 1, 1, 5, 5}, {noon_ms / DAY_MS, 2, 17, 10}};
+    assert_int_equal(rule->unsaved_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(rule->unsaved[i].day, expected[i].day);
+        assert_int_equal(rule->unsaved[i].version_no, expected[i].version_no);
+        assert_int_equal(rule->unsaved[i].day_sum, expected[i].day_sum);
+        assert_int_equal(rule->unsaved[i].added, expected[i].added);
+    }
     assert_int_equal(w.player->newest_event_ms, noon_ms + DAY_MS);
     world_close(&w);
 }
@@ -162,7 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replayed_is_lived),
         cmocka_unit_test(the_lives_are_rich),
-        cmocka_unit_test(unsaved_days),
+        cmocka_unit_test(unsaved_points),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,7 +166,7 @@ static void decoded_is_encoded_again_the_same(void **state)
         assert_int_equal(read->rule_count, player->rule_count);
         assert_int_equal(read->sequence, player->sequence);
         for (uint32_t i = 0; i < read->task_count; i++) {
-            assert_int_equal(read->tasks[i].budget_known, RWD_BUDGET_RESERVED);
+            assert_int_equal(read->tasks[i].known.budget, RWD_BUDGET_RESERVED);
             assert_false(read->tasks[i].dirty);
         }
         rwd_buffer_finish(&first);

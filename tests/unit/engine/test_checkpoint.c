@@ -41,6 +41,50 @@ static void assert_sums(const struct rwd_pools *pools)
     }
 }
 
+/* By version number: rule a has 1, b has 2. */
+static struct rwd_version_sum versions[3];
+
+static void add_version_sums(const struct rwd_checkpoint *rows)
+{
+    for (size_t i = 0; i < rows->version_sum_count; i++) {
+        const struct rwd_version_sum *row = &rows->version_sums[i];
+        assert_int_equal(row->version_no, i);
+        assert_in_range(i, 0, 2);
+        versions[i].points += row->points;
+        versions[i].tasks += row->tasks;
+        versions[i].tasks_held += row->tasks_held;
+        versions[i].reserved_minor += row->reserved_minor;
+        versions[i].spent_minor += row->spent_minor;
+    }
+}
+
+/* What versions gave is what the player has of them, and their money is the budgets': each has one
+ * of its own. */
+static void assert_version_sums(const struct rwd_player *player, size_t paid_count)
+{
+    int64_t open = 0;
+    int64_t held = 0;
+    struct sums all_days = {0};
+    for (uint32_t i = 0; i < player->task_count; i++) {
+        open += !rwd_task_status_settled(player->tasks[i].status);
+        held += player->tasks[i].status == RWD_TASK_HELD;
+    }
+    for (size_t day = 0; day < DAY_COUNT; day++) {
+        all_days.reserved += daily[day].reserved;
+        all_days.spent += daily[day].spent;
+    }
+    for (uint32_t i = 0; i < player->rule_count; i++) {
+        assert_int_equal(versions[player->rules[i].rule_no].points, player->rules[i].total);
+    }
+    assert_int_equal(versions[1].tasks + versions[2].tasks, open + (int64_t)paid_count);
+    assert_int_equal(versions[1].tasks_held + versions[2].tasks_held, held);
+    assert_int_equal(versions[1].reserved_minor, season.reserved);
+    assert_int_equal(versions[1].spent_minor, season.spent);
+    assert_int_equal(versions[2].reserved_minor, all_days.reserved);
+    assert_int_equal(versions[2].spent_minor, all_days.spent);
+    assert_true(versions[1].points > 0 && season.spent > 0);
+}
+
 /* Which tasks have a ledger row, and how many of each. */
 static struct {
     char id[RWD_TASK_ID_TEXT_SIZE];
@@ -96,6 +140,7 @@ static void a_life_in_checkpoints(void **state)
         shelf_open(&shelf);
         life_open(&life, seed);
         season = (struct sums){0};
+        memset(versions, 0, sizeof versions);
         memset(daily, 0, sizeof daily);
         ledger_count = 0;
         memset(ledger, 0, sizeof ledger);
@@ -120,6 +165,7 @@ static void a_life_in_checkpoints(void **state)
             rwd_buffer_finish(&after);
             assert_true(message->size > 0);
             add_differences(&message->rows);
+            add_version_sums(&message->rows);
             add_ledger(&message->rows);
             letters += message->rows.dead_letter_count;
             if (step % 10 == 0) {
@@ -136,6 +182,7 @@ static void a_life_in_checkpoints(void **state)
             assert_int_equal(message->rows.task_count, 0);
             assert_int_equal(message->rows.ledger_count, 0);
             assert_int_equal(message->rows.difference_count, 0);
+            assert_int_equal(message->rows.version_sum_count, 0);
             assert_int_equal(message->rows.points_count, 0);
             assert_int_equal(message->rows.seen_count, 0);
             rwd_checkpoint_message_reset(message);
@@ -145,9 +192,11 @@ static void a_life_in_checkpoints(void **state)
         }
         rwd_checkpoint_add_player(message, life.w.player, directory, life.w.pools);
         add_differences(&message->rows);
+        add_version_sums(&message->rows);
         add_ledger(&message->rows);
         letters += message->rows.dead_letter_count;
         assert_sums(life.w.pools);
+        assert_version_sums(life.w.player, succeeded);
         /* One ledger row for every payout, one dead letter at least for failures that lasted. */
         assert_int_equal(ledger_count, succeeded);
         for (size_t i = 0; i < ledger_count; i++) {

@@ -2,6 +2,7 @@
  * a stop are posted, then run() answers and returns. */
 #include "base/check.h"
 #include "base/memory.h"
+#include "engine/keeper.h"
 #include "engine/query.h"
 #include "engine/query_decision.h"
 #include "engine/records.h"
@@ -30,6 +31,7 @@ struct fixture {
     struct rwd_directory *directory;
     struct rwd_query *query;
     struct rwd_mailbox *home;
+    struct rwd_mailbox *keeper;
     struct rwd_error error;
     struct rwd_buffer scratch;
     uint64_t sequence;
@@ -69,10 +71,12 @@ static int set_up(void **state)
     add_version(f, 3, "large_only");
     rwd_directory_add_rulebook(f->directory, 1, RWD_TEXT("{\"bet\":[1,2,3],\"login\":[2]}"));
     f->home = rwd_mailbox_create(16);
+    f->keeper = rwd_mailbox_create(16);
     const struct rwd_query_options options = {.store_url = f->url,
         .journal_dir = f->folder,
         .directory = f->directory,
-        .fingerprint_key = key};
+        .fingerprint_key = key,
+        .keeper = f->keeper};
     ASSERT_OK(rwd_query_create(&options, &f->query, &f->error));
     return 0;
 }
@@ -82,6 +86,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     rwd_query_destroy(f->query);
     rwd_mailbox_destroy(f->home);
+    rwd_mailbox_destroy(f->keeper);
     rwd_directory_destroy(f->directory);
     rwd_journal_close(f->journal);
     rwd_store_close(f->store);
@@ -98,19 +103,23 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void run_with(struct fixture *f, struct rwd_message *message)
+{
+    struct rwd_message *stop = rwd_new(sizeof *stop);
+    message->kind = RWD_QUERY_INQUIRY;
+    stop->kind = RWD_QUERY_STOP;
+    ASSERT_OK(rwd_mailbox_post(rwd_query_mailbox(f->query), &message));
+    ASSERT_OK(rwd_mailbox_post(rwd_query_mailbox(f->query), &stop));
+    rwd_query_run(f->query);
+}
+
 /* Posts, runs, and returns the inquiry that came home. */
 static void ask(struct fixture *f, struct rwd_inquiry *inquiry)
 {
     inquiry->home = f->home;
     inquiry->home_kind = HOME;
-    inquiry->message.kind = RWD_QUERY_INQUIRY;
-    struct rwd_message *message = &inquiry->message;
-    struct rwd_message *stop = rwd_new(sizeof *stop);
-    stop->kind = RWD_QUERY_STOP;
-    ASSERT_OK(rwd_mailbox_post(rwd_query_mailbox(f->query), &message));
-    ASSERT_OK(rwd_mailbox_post(rwd_query_mailbox(f->query), &stop));
-    rwd_query_run(f->query);
-    message = rwd_mailbox_take(f->home);
+    run_with(f, &inquiry->message);
+    struct rwd_message *message = rwd_mailbox_take(f->home);
     assert_ptr_equal(message, &inquiry->message);
     assert_int_equal(message->kind, HOME);
     assert_null(message->next);
@@ -294,10 +303,28 @@ static void bad_questions(void **state)
             rwd_inquiry_destroy(inquiry);
         }
     }
-    struct rwd_inquiry *keepers = rwd_inquiry_create(RWD_INQUIRY_RULES, f);
+    struct rwd_inquiry *keepers = rwd_inquiry_create(RWD_INQUIRY_RULE_UPLOAD, f);
     ask(f, keepers);
     assert_int_equal(keepers->status, RWD_INVALID);
     rwd_inquiry_destroy(keepers);
+}
+
+/* A question about rules goes on to the keeper, with what versions gave. */
+static void rules_go_on(void **state)
+{
+    struct fixture *f = *state;
+    const struct rwd_version_sum sum = {.version_no = 2, .points = 7, .tasks = 1};
+    const struct rwd_checkpoint checkpoint = {.version_sums = &sum, .version_sum_count = 1};
+    ASSERT_OK(rwd_store_checkpoint(f->store, &checkpoint, &f->error));
+    struct rwd_inquiry *inquiry = rwd_inquiry_create(RWD_INQUIRY_RULE, f);
+    inquiry->home = f->home;
+    run_with(f, &inquiry->message);
+    assert_null(rwd_mailbox_take(f->home));
+    assert_ptr_equal(rwd_mailbox_take(f->keeper), &inquiry->message);
+    assert_int_equal(inquiry->message.kind, RWD_KEEPER_INQUIRY);
+    assert_int_equal(inquiry->version_sum_count, 1);
+    assert_int_equal(inquiry->version_sums[0].points, 7);
+    rwd_inquiry_destroy(inquiry);
 }
 
 static void one_task(void **state)
@@ -541,7 +568,8 @@ static void rulebook_of_another_life(void **state)
     const struct rwd_query_options options = {.store_url = f->url,
         .journal_dir = f->folder,
         .directory = f->directory,
-        .fingerprint_key = key};
+        .fingerprint_key = key,
+        .keeper = f->keeper};
     ASSERT_OK(rwd_query_create(&options, &f->query, &f->error));
     struct rwd_inquiry *inquiry = ask_decision(f, "e1", "");
     assert_has(inquiry, "\"rule_id\":\"capped\"");
@@ -631,6 +659,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tasks_by_pages),
         TEST(bad_questions),
+        TEST(rules_go_on),
         TEST(one_task),
         TEST(ledger_letters_and_counts),
         TEST(one_decision),

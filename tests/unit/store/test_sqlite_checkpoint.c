@@ -220,8 +220,16 @@ static void test_small_tables(void **state)
         {.pool_id = budgets[0].pool_id, .period = 5, .reserved_minor = 700, .spent_minor = 10},
         {.pool_id = budgets[0].pool_id, .period = 5, .reserved_minor = -200, .spent_minor = 200},
     };
+    const struct rwd_version_sum version_sums[3] = {
+        {.version_no = 0},
+        {1, 50, 2, 1, 700, 10, RWD_TEXT("EUR")},
+        {2, 7, 0, 0, 0, 0, RWD_TEXT("")},
+    };
+    const struct rwd_version_sum later_sums[1] = {{1, 0, 0, -1, -200, 200, RWD_TEXT("")}};
     struct rwd_checkpoint checkpoint = {.budgets = budgets,
         .budget_count = 2,
+        .version_sums = version_sums,
+        .version_sum_count = 3,
         .differences = differences,
         .difference_count = 2,
         .rule_versions = versions,
@@ -232,6 +240,8 @@ static void test_small_tables(void **state)
     versions[0].state = RWD_TEXT("retired");
     budgets[1].hard_cap_minor = 1;
     checkpoint.difference_count = 0;
+    checkpoint.version_sums = later_sums;
+    checkpoint.version_sum_count = 1;
     ASSERT_OK(f, rwd_store_checkpoint(f->store, &checkpoint, &f->error));
 
     struct rwd_budget_row *found_budgets = NULL;
@@ -253,6 +263,14 @@ static void test_small_tables(void **state)
     assert_int_equal(count, 2);
     for (size_t i = 0; i < 2; i++) {
         assert_row_equal(&rwd_store__rule_versions, &versions[i], &found_versions[i]);
+    }
+    const struct rwd_version_sum expected_sums[2] = {
+        {1, 50, 2, 0, 500, 210, RWD_TEXT("EUR")}, version_sums[2]};
+    struct rwd_version_sum *found_sums = NULL;
+    ASSERT_OK(f, rwd_store_version_sums(f->reader, &f->arena, &found_sums, &count, &f->error));
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_row_equal(&rwd_store__version_sums, &expected_sums[i], &found_sums[i]);
     }
     ASSERT_OK(f, rwd_store_rulebook(f->reader, books[0].rulebook_no, &f->arena, &book, &f->error));
     assert_row_equal(&rwd_store__rulebooks, &books[0], &book);
@@ -358,6 +376,9 @@ static void test_refused_leaves_nothing(void **state)
     struct rwd_budget_difference over = {.pool_id = RWD_TEXT("p"), .reserved_minor = INT64_MAX};
     expect_refused(
         f, (struct rwd_checkpoint){.differences = &over, .difference_count = 1}, "reserved_minor");
+    const struct rwd_version_sum none = {.version_no = 1, .tasks_held = -1};
+    expect_refused(
+        f, (struct rwd_checkpoint){.version_sums = &none, .version_sum_count = 1}, "tasks_held");
     struct rwd_dead_letter_row letter = letter_row(f, 1, "somewhere", "open");
     expect_refused(
         f, (struct rwd_checkpoint){.dead_letters = &letter, .dead_letter_count = 1}, "lane");

@@ -178,6 +178,38 @@ static void test_rows_from_before_arms(void **state)
     (void)sqlite3_close(db);
 }
 
+/* What versions gave before the store kept sums of it: rewards exactly, points of a rule that had
+ * one version. */
+static void test_version_sums_of_before(void **state)
+{
+    struct fixture *f = *state;
+    static const char before[] =
+        "INSERT INTO rule_versions (rule_id, version, rule_no, version_no, content_hash, state, "
+        "source, source_name, registered_ms, since_ms) VALUES ('one', '1', 1, 1, '', '', '', '', "
+        "0, "
+        "0), ('two', '1', 2, 2, '', '', '', '', 0, 0), ('two', '2', 2, 3, '', '', '', '', 0, 0);"
+        "INSERT INTO points VALUES ('u', 'one', 1, 30), ('v', 'one', 2, 12), ('u', 'two', 1, 5);"
+        "INSERT INTO reward_tasks SELECT 't' || column1, 'u', 'two', '2', '', column1, '', 'cash', "
+        "'', x'', iif(column1 = 9, '', 'p'), 0, column1, 'EUR', column2, '', 0, 0, '', 0, 0 FROM "
+        "(VALUES (1, 'pending'), (2, 'held'), (3, 'held'), (4, 'dispatching'), (5, 'succeeded'), "
+        "(6, 'failed'), (7, 'denied'), (8, 'expired'), (9, 'succeeded'));";
+    const struct rwd_version_sum expected[] = {{1, 42, 0, 0, 0, 0, RWD_TEXT("")},
+        {2, 0, 0, 0, 0, 0, RWD_TEXT("")}, {3, 0, 6, 2, 10, 5, RWD_TEXT("EUR")}};
+    struct rwd_version_sum *sums = NULL;
+    size_t count = 0;
+    sqlite3 *db = connect(f);
+    ASSERT_OK(f, migrate(f, db, rwd_store__sqlite_migrations.items, 3));
+    ASSERT_OK(f, rwd_store__run(db, before, &f->error));
+    (void)sqlite3_close(db);
+    ASSERT_OK(f, rwd_store_open(f->url, &f->store, &f->error));
+    ASSERT_OK(f, rwd_store_reader_open(f->url, &f->reader, &f->error));
+    ASSERT_OK(f, rwd_store_version_sums(f->reader, &f->arena, &sums, &count, &f->error));
+    assert_int_equal(count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_row_equal(&rwd_store__version_sums, &expected[i], &sums[i]);
+    }
+}
+
 static void test_other_files_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -202,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failing_step_is_rolled_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_real_store, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rows_from_before_arms, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_version_sums_of_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_files_are_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
