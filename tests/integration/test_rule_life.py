@@ -300,8 +300,8 @@ def test_a_ramp_whose_calls_cost_more_is_held(make_daemon):
     upload(daemon, version("2.0.0", SLOW))
     ramp(daemon, every_ms=86400000, steps=[50, 100], guards={"calls_min": 20})
     wait_ramp(daemon, "held", lambda: versions_of(daemon, USERS[:200]))
-    stats = {number: state_of(daemon, number)["stats"] for number in ("1.0.0", "2.0.0")}
-    assert stats["2.0.0"]["cost_p99_us"] > 20
+    health = {number: state_of(daemon, number)["health"] for number in ("1.0.0", "2.0.0")}
+    assert health["2.0.0"]["cost_p99_us"] > 20
     check_held_where_it_is(daemon, 50, "cost: ")
     # Whoever asks for it without the guard has it grow.
     ramp(daemon, steps=[60, 100], guards={"calls_min": 20, "cost_percent": 0, "srm": False})
@@ -325,7 +325,7 @@ def test_a_ramp_that_holds_more_rewards_is_held(make_daemon, wallet, kyc, verdic
         assert found["state"] == "active"
         return
     assert "100.0 per cent of its rewards are held, 0.0 of those of" in found["ramp"]["why"], found
-    assert found["stats"]["held"] == found["stats"]["reward_tasks"] > 0
+    assert found["given"]["held"] == found["given"]["reward_tasks"] > 0
     check_held_where_it_is(daemon, 50, "held: ")
 
 
