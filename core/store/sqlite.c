@@ -229,5 +229,6 @@ const struct rwd_store_house rwd_store__sqlite = {
     .budgets = rwd_store__read_budgets,
     .rule_versions = rwd_store__read_rule_versions,
     .rulebook = rwd_store__read_rulebook,
+    .waiting = rwd_store__read_waiting,
     .count = rwd_store__read_counts,
 };

@@ -58,8 +58,8 @@ static void close_house(struct house *house)
 }
 
 /* arm NULL: no exposure. */
-static void send(struct house *house, uint64_t user, int64_t time_ms, const char *name,
-    const char *payload, const char *arm, const char *stratum)
+static void tell(struct house *house, bool release, uint64_t user, int64_t time_ms,
+    const char *name, const char *payload, const char *arm, const char *stratum)
 {
     static const struct rwd_json_limits limits = {
         .depth_max = 8, .node_count_max = 256, .size_max = 1 << 16};
@@ -85,8 +85,15 @@ static void send(struct house *house, uint64_t user, int64_t time_ms, const char
         .exposures = &exposure,
         .exposure_count = arm != NULL};
     if (rwd_tally_wants(house->tally, user, &decision)) {
-        rwd_tally_event(house->tally, NULL, user, &decision, &event);
+        (release ? rwd_tally_release : rwd_tally_event)(
+            house->tally, NULL, user, &decision, &event);
     }
+}
+
+static void send(struct house *house, uint64_t user, int64_t time_ms, const char *name,
+    const char *payload, const char *arm, const char *stratum)
+{
+    tell(house, false, user, time_ms, name, payload, arm, stratum);
 }
 
 static const struct rwd_tally_experiment *experiment_of(const struct house *house)
@@ -119,6 +126,27 @@ static void a_user_counts_from_the_exposure_on(void **state)
     rwd_report_arms(experiment_of(&house), 1, arms);
     assert_true(arms[0].moments.mean_y == 5.5 && arms[0].moments.mean_x == 6.5);
     assert_int_equal(experiment_of(&house)->exposures, 3);
+    close_house(&house);
+}
+
+/* An event that waited was told of when it came: its release counts where it is the exposure. */
+static void a_release_is_counted_once(void **state)
+{
+    (void)state;
+    struct house house;
+    struct rwd_report_arm arms[RWD_EXPERIMENT_ARM_COUNT_MAX];
+    open_house(&house);
+    send(&house, 1, begin_ms + 5, "bet", "{\"bet\":100}", NULL, "");
+    send(&house, 1, begin_ms + 6, "bet", "{\"bet\":10}", NULL, "");
+    tell(&house, true, 1, begin_ms + 5, "bet", "{\"bet\":100}", "treatment", "");
+    tell(&house, true, 1, begin_ms + 6, "bet", "{\"bet\":10}", NULL, "");
+    send(&house, 1, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
+    tell(&house, true, 1, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
+    tell(&house, true, 2, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
+    rwd_report_arms(experiment_of(&house), 0, arms);
+    assert_int_equal(arms[1].moments.count, 1);
+    assert_int_equal(arms[0].moments.count, 0);
+    assert_true(arms[1].moments.mean_y == 101);
     close_house(&house);
 }
 
@@ -289,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_counts_from_the_exposure_on),
+        cmocka_unit_test(a_release_is_counted_once),
         cmocka_unit_test(the_time_before_is_the_covariate),
         cmocka_unit_test(the_house_watches_its_own),
         cmocka_unit_test(other_metrics_need_the_journal_anew),
