@@ -327,6 +327,28 @@ static void a_bad_line_ends_the_run(void **state)
     expect_error(rig, &options, RWD_INVALID, "lines.ndjson:5002: ");
 }
 
+/* Blocks that are handed on for their size, again and again. */
+static void large_events_go_through(void **state)
+{
+    struct rig *rig = *state;
+    struct rwd_buffer lines = {0};
+    for (unsigned i = 0; i < 5000; i++) {
+        put_event(&lines, i, i % 7, 9);
+        lines.size -= 3; /* "}}" and the line's end */
+        rwd_buffer_put_string(&lines, ",\"note\":\"");
+        for (unsigned n = 0; n < 300; n++) {
+            rwd_buffer_put_string(&lines, "0123456789abcdef0123456789");
+        }
+        rwd_buffer_put_string(&lines, "\"}}\n");
+    }
+    write_file(rig->lines, lines.data, lines.size);
+    rwd_buffer_finish(&lines);
+    struct rwd_backtest_options options = options_of(rig, 2);
+    struct rwd_backtest_result *result = run(rig, &options);
+    assert_int_equal(result->event_count, 5000);
+    rwd_backtest_result_free(result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +358,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(failures_of_the_rule_are_counted, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(errors_say_what_to_do, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(a_bad_line_ends_the_run, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(large_events_go_through, open_rig, close_rig),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
