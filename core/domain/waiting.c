@@ -66,6 +66,16 @@ const struct rwd_waiting_event *rwd_waiting_find(
     return NULL;
 }
 
+void rwd_waiting_hold(struct rwd_player *player, int64_t event_ms, uint64_t fingerprint)
+{
+    for (size_t i = 0; i < rwd_waiting_count(player); i++) {
+        struct rwd_waiting_event *event = &player->waiting->events[i];
+        if (event->event_ms == event_ms && event->fingerprint == fingerprint) {
+            event->ingest_ms = INT64_MAX;
+        }
+    }
+}
+
 void rwd_waiting_remove(struct rwd_player *player, int64_t event_ms, uint64_t fingerprint)
 {
     const struct rwd_waiting_event *found = rwd_waiting_find(player, event_ms, fingerprint);

@@ -38,6 +38,8 @@ struct rwd_waiting {
 void rwd_waiting_add(struct rwd_player *player, const struct rwd_waiting_event *event);
 /* It has to be there. */
 void rwd_waiting_remove(struct rwd_player *player, int64_t event_ms, uint64_t fingerprint);
+/* Time alone does not make it due, if it waits at all: for history that knows when it was. */
+void rwd_waiting_hold(struct rwd_player *player, int64_t event_ms, uint64_t fingerprint);
 /* NULL: it does not wait. */
 const struct rwd_waiting_event *rwd_waiting_find(
     const struct rwd_player *player, int64_t event_ms, uint64_t fingerprint);

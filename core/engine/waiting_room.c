@@ -180,6 +180,14 @@ size_t rwd_waiting_room_due(const struct rwd_waiting_room *room, int64_t since_m
     return count;
 }
 
+const struct rwd_waiting_guest *rwd_waiting_room_find(
+    const struct rwd_waiting_room *room, struct rwd_text user_id, uint64_t fingerprint)
+{
+    const struct rwd_waiting_guest wanted = {.user_id = user_id, .fingerprint = fingerprint};
+    const struct entry *entry = *link_of(room, &wanted);
+    return entry != NULL ? &entry->guest : NULL;
+}
+
 const struct rwd_waiting_guest *rwd_waiting_room_first(const struct rwd_waiting_room *room)
 {
     return room->count > 0 ? &room->heap[0]->guest : NULL;

@@ -30,6 +30,9 @@ void rwd_waiting_room_put(struct rwd_waiting_room *room, const struct rwd_waitin
  * that means anything but for the first; borrowed until the next put. */
 size_t rwd_waiting_room_due(const struct rwd_waiting_room *room, int64_t since_max_ms,
     const struct rwd_waiting_guest **guests, size_t count_max);
+/* NULL: nothing of this player waits. */
+const struct rwd_waiting_guest *rwd_waiting_room_find(
+    const struct rwd_waiting_room *room, struct rwd_text user_id, uint64_t fingerprint);
 /* Who has waited longest; NULL: nobody waits. */
 const struct rwd_waiting_guest *rwd_waiting_room_first(const struct rwd_waiting_room *room);
 /* Events, over all players. */
