@@ -71,7 +71,7 @@ void rwd_waiting_hold(struct rwd_player *player, int64_t event_ms, uint64_t fing
     for (size_t i = 0; i < rwd_waiting_count(player); i++) {
         struct rwd_waiting_event *event = &player->waiting->events[i];
         if (event->event_ms == event_ms && event->fingerprint == fingerprint) {
-            event->ingest_ms = INT64_MAX;
+            event->held = true;
         }
     }
 }
@@ -100,10 +100,10 @@ size_t rwd_waiting_count(const struct rwd_player *player)
 
 int64_t rwd_waiting_since_ms(const struct rwd_player *player)
 {
-    int64_t since_ms = 0;
+    int64_t since_ms = player->waiting != NULL ? INT64_MAX : 0;
     for (size_t i = 0; i < rwd_waiting_count(player); i++) {
-        int64_t ingest_ms = player->waiting->events[i].ingest_ms;
-        since_ms = i == 0 || ingest_ms < since_ms ? ingest_ms : since_ms;
+        const struct rwd_waiting_event *event = &player->waiting->events[i];
+        since_ms = !event->held && event->ingest_ms < since_ms ? event->ingest_ms : since_ms;
     }
     return since_ms;
 }

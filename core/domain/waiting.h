@@ -24,6 +24,7 @@ struct rwd_waiting_event {
      * a switch of rules meanwhile lets none decide it twice. */
     uint32_t *rule_nos;
     size_t rule_count;
+    bool held; /* see hold; not stored */
 };
 
 /* Behind player->waiting, which is NULL where nothing waits. */
@@ -44,7 +45,7 @@ void rwd_waiting_hold(struct rwd_player *player, int64_t event_ms, uint64_t fing
 const struct rwd_waiting_event *rwd_waiting_find(
     const struct rwd_player *player, int64_t event_ms, uint64_t fingerprint);
 size_t rwd_waiting_count(const struct rwd_player *player);
-/* When the one that has waited longest came; 0: nothing waits. */
+/* When the one that has waited longest came; 0: nothing waits, INT64_MAX: all of it is held. */
 int64_t rwd_waiting_since_ms(const struct rwd_player *player);
 bool rwd_waiting_has_rule(const struct rwd_waiting_event *event, uint32_t rule_no);
 

@@ -4,6 +4,7 @@
  *   io         -> shard -> journal -> io           events, budgets, reads of a player
  *   dispatcher -> shard -> journal -> dispatcher   claims and results of reward tasks
  *   keeper     -> shard -> journal -> keeper       rule versions
+ *   shard      -> journal -> shard                 players whose waiting events time made due
  *
  * Budgets call at the shard once more on their way home, durable: their caps are raised there.
  *

@@ -58,6 +58,9 @@ static void by_time_then_by_id(void **state)
     take(player, 200, "b");
     assert_ids(player, "zac");
     assert_int_equal(rwd_waiting_since_ms(player), 1000);
+    rwd_waiting_hold(player, 300, 300 * 31 + 'c');
+    assert_int_equal(rwd_waiting_since_ms(player), 1001);
+    assert_int_equal(player->waiting->events[2].ingest_ms, 1000);
     take(player, 100, "z");
     take(player, 300, "c");
     take(player, 200, "a");
