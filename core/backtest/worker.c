@@ -515,7 +515,7 @@ static enum rwd_status handle_command(
 static enum rwd_status handle_release(
     struct rwd_backtest_worker *worker, const struct rwd_backtest_item *item, uint64_t no)
 {
-    struct rwd_event event;
+    struct rwd_event event = {0};
     enum rwd_status status = read_event(worker, item, &event);
     struct rwd_backtest_user *user = status == RWD_OK ? rwd_backtest_crowd_find(worker->crowd,
                                                             event.user_id, item->user_fingerprint)

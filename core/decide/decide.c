@@ -330,6 +330,26 @@ static enum rwd_status wait(struct making *making, const struct rwd_rule *rule)
     return RWD_OK;
 }
 
+/* False: not now, for the reason in *verdict. */
+static bool is_asked(const struct making *making, const struct rwd_rulebook_entry *entry,
+    enum rwd_rule_verdict *verdict)
+{
+    const struct rwd_rule *rule = entry->rule;
+    if (!rwd_rulebook_takes(entry, making->event->user_id)) {
+        *verdict = RWD_RULE_OTHER_VERSION;
+    } else if (must_wait(making, rule)) {
+        *verdict = RWD_RULE_WAITING;
+    } else if (making->released != NULL && !rwd_waiting_has_rule(making->released, rule->rule_no)) {
+        *verdict = RWD_RULE_NOT_WAITING;
+    } else if (rwd_where_holds(rule, making->event, making->profile, verdict)) {
+        if (!rule->suspended && !rwd_ruleset_suspended(making->facts->ruleset, entry->index)) {
+            return true;
+        }
+        *verdict = RWD_RULE_SUSPENDED;
+    }
+    return false;
+}
+
 /* One rule's part of the decision. OK or LIMIT; a rule's own failure is a verdict. */
 static enum rwd_status decide_rule(
     struct making *making, const struct rwd_rulebook_entry *entry, enum rwd_rule_verdict *verdict)
@@ -337,24 +357,8 @@ static enum rwd_status decide_rule(
     const struct rwd_rule *rule = entry->rule;
     struct rwd_ruleset *ruleset = making->facts->ruleset;
     const struct rwd_event *event = making->event;
-    if (!rwd_rulebook_takes(entry, event->user_id)) {
-        *verdict = RWD_RULE_OTHER_VERSION;
-        return RWD_OK;
-    }
-    if (must_wait(making, rule)) {
-        *verdict = RWD_RULE_WAITING;
-        return wait(making, rule);
-    }
-    if (making->released != NULL && !rwd_waiting_has_rule(making->released, rule->rule_no)) {
-        *verdict = RWD_RULE_NOT_WAITING;
-        return RWD_OK;
-    }
-    if (!rwd_where_holds(rule, event, making->profile, verdict)) {
-        return RWD_OK;
-    }
-    if (rule->suspended || rwd_ruleset_suspended(ruleset, entry->index)) {
-        *verdict = RWD_RULE_SUSPENDED;
-        return RWD_OK;
+    if (!is_asked(making, entry, verdict)) {
+        return *verdict == RWD_RULE_WAITING ? wait(making, rule) : RWD_OK;
     }
     const struct rwd_player_rule *known = counters_of(making, rule->rule_no);
     struct rwd_rule_effect effect = {.rule_no = rule->rule_no,

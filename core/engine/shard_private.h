@@ -16,7 +16,6 @@ enum {
      * segment: what the journal cannot take must be refused here, for there it is decided already.
      */
     RWD_SHARD_RECORD_SIZE_MAX = RWD_RECORD_BODY_SIZE_MAX - (16 << 10),
-    RWD_SHARD_RELEASE_KEEP_SIZE = 1 << 20,
 };
 
 /* Where the journal stood when checkpoint `epoch` passed it. */

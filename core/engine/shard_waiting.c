@@ -12,6 +12,7 @@ enum {
     /* The wall clock may be set: it is looked at this often where anybody waits. */
     LOOK_MS_MAX = 1000,
     STORE_RETRY_MS = 200,
+    ARENA_KEEP_SIZE = 1 << 20,
 };
 
 static void put_guest(struct rwd_shard *shard, const struct rwd_waiting_guest *guest)
@@ -128,7 +129,7 @@ void rwd_shard__release_due(struct rwd_shard *shard, struct rwd_input *input,
     while (going && (release = rwd_release_due(shard->options.gates, player, clock_ms)) !=
                         RWD_RELEASE_NONE) {
         going = release_first(shard, input, player, release, now_ms);
-        rwd_arena_reset(&shard->release_arena, RWD_SHARD_RELEASE_KEEP_SIZE);
+        rwd_arena_reset(&shard->release_arena, ARENA_KEEP_SIZE);
     }
 }
 

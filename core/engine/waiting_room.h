@@ -26,8 +26,8 @@ struct rwd_waiting_room *rwd_waiting_room_create(void);
 void rwd_waiting_room_destroy(struct rwd_waiting_room *room);
 /* What waits of this player from here on, in place of what was known. */
 void rwd_waiting_room_put(struct rwd_waiting_room *room, const struct rwd_waiting_guest *guest);
-/* The first `count_max` or fewer players by since_ms up to and with `since_max_ms`, in no order
- * that means anything but for the first; borrowed until the next put. */
+/* Players whose longest waiting event came at since_max_ms or before: at most count_max, who has
+ * waited longest among them; borrowed until the next put. */
 size_t rwd_waiting_room_due(const struct rwd_waiting_room *room, int64_t since_max_ms,
     const struct rwd_waiting_guest **guests, size_t count_max);
 /* NULL: nothing of this player waits. */
