@@ -19,6 +19,13 @@ void *rwd_grow(void *memory, size_t size)
     return grown;
 }
 
+void *rwd_new_aligned(size_t size, size_t alignment)
+{
+    void *memory = NULL;
+    RWD_REQUIRE(posix_memalign(&memory, alignment, size) == 0 && "out of memory");
+    return memory;
+}
+
 char *rwd_copy(const void *data, size_t size)
 {
     char *copy = rwd_grow(NULL, size + 1);

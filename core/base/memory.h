@@ -10,6 +10,8 @@
 /* Zeroed. */
 __attribute__((malloc, returns_nonnull)) void *rwd_new(size_t size);
 __attribute__((returns_nonnull)) void *rwd_grow(void *memory, size_t size);
+/* For direct I/O: begins at a multiple of alignment, a power of two; not zeroed. */
+__attribute__((malloc, returns_nonnull)) void *rwd_new_aligned(size_t size, size_t alignment);
 /* NUL-terminated copy. */
 __attribute__((malloc, returns_nonnull)) char *rwd_copy(const void *data, size_t size);
 void rwd_free(void *memory);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { COLUMN_COUNT_MAX = 10, LIST_LIMIT_DEFAULT = 100, LIST_LIMIT_MAX = 100000 };
+enum { COLUMN_COUNT_MAX = 11, LIST_LIMIT_DEFAULT = 100, LIST_LIMIT_MAX = 100000 };
 
 /* One column: its heading and the member it shows; "origin.rule_id" goes one level down. */
 struct column {
@@ -109,9 +109,9 @@ static int read_limit(const char *text, size_t *limit)
 }
 
 static const struct column task_columns[] = {{"TASK", "reward_task_id"}, {"PLAYER", "user_id"},
-    {"RULE", "origin.rule_id"}, {"VERSION", "origin.version"}, {"AT", "origin.threshold"},
-    {"REWARD", "reward.type"}, {"COST", "cost"}, {"STATUS", "status"}, {"UPDATED", "updated_at"},
-    {"WHY", "reason"}};
+    {"RULE", "origin.rule_id"}, {"VERSION", "origin.version"}, {"ARM", "origin.arm"},
+    {"AT", "origin.threshold"}, {"REWARD", "reward.type"}, {"COST", "cost"}, {"STATUS", "status"},
+    {"UPDATED", "updated_at"}, {"WHY", "reason"}};
 
 static int list_tasks(
     struct rwd_ctl *ctl, struct rwd_ctl_option *options, const char *status, const char *nothing)

@@ -109,6 +109,32 @@ static void put_interval(struct rwd_ctl_table *table, const struct cJSON *estima
     put_cell(table, text);
 }
 
+/* The house's guardrails are rare things: a thousand users say more than one. */
+static void put_value(struct rwd_ctl_table *table, const struct cJSON *arm)
+{
+    char text[64];
+    double per_1000 = number_of(arm, "per_1000_users");
+    if (isfinite(per_1000)) {
+        (void)snprintf(text, sizeof text, "%.2f per 1k", per_1000);
+        put_cell(table, text);
+    } else {
+        put_number(table, "value", number_of(arm, "value"));
+    }
+}
+
+static void print_arm(struct rwd_ctl_table *table, const struct cJSON *metric,
+    const struct cJSON *arm, const struct cJSON *comparison)
+{
+    put_cell(table, rwd_ctl_string(metric, "name"));
+    put_cell(table, rwd_ctl_string(arm, "arm"));
+    put_number(table, "count", number_of(arm, "users"));
+    put_number(table, "percent", 100 * number_of(arm, "conversion"));
+    put_value(table, arm);
+    put_lift(table, rwd_ctl_member(comparison, "lift"));
+    put_interval(table, rwd_ctl_member(comparison, "sequential"));
+    put_interval(table, rwd_ctl_member(comparison, "cuped"));
+}
+
 static const struct cJSON *comparison_of(const struct cJSON *metric, const char *arm)
 {
     const struct cJSON *comparison = NULL;
@@ -133,15 +159,15 @@ static void print_metrics(const struct cJSON *answer)
     {
         cJSON_ArrayForEach(arm, rwd_ctl_member(metric, "arms"))
         {
-            const struct cJSON *comparison = comparison_of(metric, rwd_ctl_string(arm, "arm"));
-            put_cell(table, rwd_ctl_string(metric, "name"));
-            put_cell(table, rwd_ctl_string(arm, "arm"));
-            put_number(table, "count", number_of(arm, "users"));
-            put_number(table, "percent", 100 * number_of(arm, "conversion"));
-            put_number(table, "value", number_of(arm, "value"));
-            put_lift(table, rwd_ctl_member(comparison, "lift"));
-            put_interval(table, rwd_ctl_member(comparison, "sequential"));
-            put_interval(table, rwd_ctl_member(comparison, "cuped"));
+            print_arm(table, metric, arm, comparison_of(metric, rwd_ctl_string(arm, "arm")));
+        }
+        const struct cJSON *program = rwd_ctl_member(metric, "program");
+        const struct cJSON *comparison = rwd_ctl_member(program, "comparison");
+        cJSON_ArrayForEach(arm, rwd_ctl_member(program, "arms"))
+        {
+            bool is_compared =
+                strcmp(rwd_ctl_string(arm, "arm"), rwd_ctl_string(comparison, "arm")) == 0;
+            print_arm(table, metric, arm, is_compared ? comparison : NULL);
         }
     }
     print_table(table);
@@ -197,6 +223,9 @@ static int results(struct rwd_ctl *ctl, int argc, char **argv)
         "its interval. LIFT is right for one look at the end. DIFFERENCE holds however often you\n"
         "look, and is what the verdict goes by. CUPED takes away what users did before the\n"
         "experiment began. A split that is not as planned means: trust none of it.\n"
+        "Where the experiment has a holdout, \"all arms\" are compared with \"holdout\", the "
+        "users\n"
+        "that are kept out of it: what the whole program brings.\n"
         "--json prints what GET /v1/experiments/KEY/results answers.\n";
     struct rwd_ctl_option options[] = {{.name = "json", .is_flag = true}};
     struct rwd_ctl_line line = {.usage = usage,

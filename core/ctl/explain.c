@@ -6,6 +6,7 @@
 #include "ctl/options.h"
 #include "ctl/table.h"
 #include "domain/decision.h"
+#include "domain/experiment.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -155,8 +156,12 @@ static void put_exposure(const struct cJSON *exposure, struct rwd_buffer *out)
     put_word(out, rwd_ctl_member(exposure, "experiment"));
     rwd_buffer_put_char(out, ' ');
     put_word(out, rwd_ctl_member(exposure, "version"));
-    rwd_buffer_put_string(out, "\n      the player is in the arm ");
-    put_word(out, rwd_ctl_member(exposure, "arm"));
+    if (strcmp(rwd_ctl_string(exposure, "arm"), RWD_EXPERIMENT_HOLDOUT) == 0) {
+        rwd_buffer_put_string(out, "\n      the player is held out of every arm");
+    } else {
+        rwd_buffer_put_string(out, "\n      the player is in the arm ");
+        put_word(out, rwd_ctl_member(exposure, "arm"));
+    }
     rwd_buffer_put_string(out, ", and counts from this event on\n");
 }
 
@@ -168,7 +173,9 @@ static void put_rule(const struct cJSON *rule, struct rwd_buffer *out)
     put_word(out, rwd_ctl_member(rule, "version"));
     rwd_buffer_put_string(out, "\n      ");
     put_verdict(rule, out);
-    if (cJSON_IsString(rwd_ctl_member(rule, "arm"))) {
+    if (strcmp(rwd_ctl_string(rule, "arm"), RWD_EXPERIMENT_HOLDOUT) == 0) {
+        rwd_buffer_put_string(out, "; held out of the rule's experiment");
+    } else if (cJSON_IsString(rwd_ctl_member(rule, "arm"))) {
         rwd_buffer_put_string(out, "; as in the arm ");
         put_word(out, rwd_ctl_member(rule, "arm"));
     }

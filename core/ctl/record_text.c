@@ -238,6 +238,14 @@ static void put_tasks(
         rwd_buffer_put_format(out, "%s{\"reward_task_id\":\"%s\",", i > 0 ? "," : "", id);
         put_version(text, task->version_no, out);
         put_number(out, "threshold", (int64_t)task->threshold);
+        if (task->schema_id[0] != '\0') {
+            put_string(out, "schema_id", task->schema_id);
+        }
+        if (task->arm[0] != '\0') {
+            put_text(out, "experiment",
+                rwd_directory_experiment(text->names, task->experiment_version_no));
+            put_string(out, "arm", task->arm);
+        }
         put_name(out, "reward");
         rwd_reward_put_json(&task->reward, out);
         put_name(out, "cost");

@@ -69,28 +69,37 @@ static void expose(struct rwd_arms *arms, const struct rwd_rule *rule, struct rw
         .stratum = stratum_of(arms, rule->declares)};
 }
 
+/* The held-out hear nothing: to a rule they are in no arm. */
+static struct rwd_text tell(struct rwd_arms *arms, const struct rwd_rule *rule, struct rwd_text arm)
+{
+    arms->asked = arm;
+    arms->asked_version_no = rule->version_no;
+    return rwd_text_is(arm, RWD_EXPERIMENT_HOLDOUT) ? (struct rwd_text){0} : arm;
+}
+
 struct rwd_text rwd_arms_tell(struct rwd_arms *arms, struct rwd_text key)
 {
     const struct rwd_rule *rule = rwd_rulebook_experiment(arms->rulebook, key);
     enum rwd_rule_verdict refusal = RWD_RULE_FIRED;
     arms->asked = (struct rwd_text){0};
+    arms->asked_version_no = 0;
     if (rule == NULL || rule->suspended ||
         !rwd_where_holds(rule, arms->event, arms->profile, &refusal)) {
         return arms->asked;
     }
     struct rwd_text told = told_before(arms, rule->rule_no);
     if (told.size > 0) {
-        arms->asked = told;
-        return told;
+        return tell(arms, rule, told);
     }
     const char *known = rwd_player_arm(arms->player, rule->rule_no);
     int arm = rwd_experiment_arm(rule->declares, arms->event->user_id, known);
     if (arm == RWD_ASSIGN_NOWHERE) {
         return arms->asked;
     }
-    arms->asked = rwd_text_of(rule->declares->arms[arm].name);
+    told = arm == RWD_EXPERIMENT_HELD_OUT ? RWD_TEXT(RWD_EXPERIMENT_HOLDOUT)
+                                          : rwd_text_of(rule->declares->arms[arm].name);
     if (known[0] == '\0') {
-        expose(arms, rule, arms->asked);
+        expose(arms, rule, told);
     }
-    return arms->asked;
+    return tell(arms, rule, told);
 }

@@ -7,6 +7,7 @@
 #include "decide/release.h"
 #include "decide/where.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { HOUR_MS = 3600 * 1000 };
@@ -131,11 +132,15 @@ static enum rwd_status add_task(struct making *making, const struct rwd_rule *ru
         .rule_no = rule->rule_no,
         .version_no = rule->version_no,
         .threshold = at,
+        .experiment_version_no = making->arms.asked_version_no,
         .reward = *reward,
         .created_ms = making->facts->now_ms,
         .updated_ms = making->facts->now_ms,
     };
     memcpy(task->event_id, event->event_id.data, event->event_id.size);
+    (void)snprintf(task->schema_id, sizeof task->schema_id, "%.*s/%.*s", RWD_TEXT_ARGS(event->name),
+        RWD_TEXT_ARGS(event->version));
+    (void)snprintf(task->arm, sizeof task->arm, "%.*s", RWD_TEXT_ARGS(making->arms.asked));
     rwd_gate_task(making->facts->gates, making->facts->pools, rule, making->profile, event->time_ms,
         making->facts->now_ms, task);
     decision->task_count++;
@@ -394,6 +399,7 @@ static enum rwd_status decide_rule(
     bool granted = false;
     size_t exposed = making->arms.exposure_count;
     making->arms.asked = (struct rwd_text){0};
+    making->arms.asked_version_no = 0;
     enum rwd_status status =
         measure_rule(making, entry, &call, &effect, &granted, &reward, verdict, &error);
     if (status == RWD_OK && granted) {
@@ -461,6 +467,15 @@ void rwd_decide_undo(const struct rwd_decide_facts *facts, const struct rwd_deci
     }
 }
 
+static void begin_arms(struct making *making)
+{
+    making->arms = (struct rwd_arms){.rulebook = rwd_ruleset_rulebook(making->facts->ruleset),
+        .event = making->event,
+        .player = making->player,
+        .profile = making->profile,
+        .arena = making->arena};
+}
+
 static enum rwd_status decide_rules(struct making *making)
 {
     size_t count = 0;
@@ -468,11 +483,7 @@ static enum rwd_status decide_rules(struct making *making)
     const struct rwd_rulebook_entry *entries =
         rwd_rulebook_for(rulebook, making->event->name, &count);
     making->decision->rulebook_no = rwd_rulebook_no(rulebook);
-    making->arms = (struct rwd_arms){.rulebook = rulebook,
-        .event = making->event,
-        .player = making->player,
-        .profile = making->profile,
-        .arena = making->arena};
+    begin_arms(making);
     if (count == 0) {
         return RWD_OK;
     }
@@ -516,6 +527,7 @@ enum rwd_status rwd_decide_shadow(const struct rwd_decide_facts *facts,
         .arena = arena,
         .seed = seed_of(event),
         .decision = decision};
+    begin_arms(&making); /* it is told the arm; nobody is exposed by a shadow */
     return decide_rule(&making, shadow, verdict);
 }
 

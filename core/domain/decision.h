@@ -76,7 +76,9 @@ struct rwd_rule_effect {
     size_t update_count;
     uint64_t *milestones; /* that this event fired */
     size_t milestone_count;
-    struct rwd_text arm; /* of the rule's experiment, where it asked; empty: none, or not asked */
+    /* Of the rule's experiment, where it asked, or RWD_EXPERIMENT_HOLDOUT; empty: none, or not
+     * asked. */
+    struct rwd_text arm;
 };
 
 /* Why an event that waited was decided. One byte in the journal: append only. */
@@ -92,11 +94,11 @@ const char *rwd_release_name(enum rwd_release release);
 
 struct rwd_waiting_event; /* waiting.h */
 
-/* The first time that a rule was told this player's arm of an experiment. */
+/* The first time that a rule asked for this player's arm of an experiment. */
 struct rwd_exposure {
     uint32_t experiment_no; /* its rule_no and version_no: an experiment is numbered as rules are */
     uint32_t version_no;
-    struct rwd_text arm;
+    struct rwd_text arm;     /* or RWD_EXPERIMENT_HOLDOUT: kept out of all of them */
     struct rwd_text stratum; /* "payer=yes,geo=TR,platform=ios", of what the experiment names */
 };
 

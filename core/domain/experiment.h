@@ -15,6 +15,9 @@
 #include "domain/rule.h"
 
 #define RWD_EXPERIMENT_ID_PREFIX "experiments/"
+/* What stands for the arm of a user who is held out, in exposures and books: no arm is called so.
+ */
+#define RWD_EXPERIMENT_HOLDOUT "holdout"
 
 enum {
     RWD_EXPERIMENT_KEY_SIZE_MAX = RWD_RULE_ID_SIZE_MAX - sizeof(RWD_EXPERIMENT_ID_PREFIX) + 1,

@@ -12,7 +12,8 @@ enum {
     GUARD_GEO = 8, /* the countries follow */
     GUARD_SENT_BEFORE = 16,
     GUARD_APPROVED = 32,
-    GUARDS_KNOWN = 63,
+    GUARD_SCHEMA = 64, /* schema and arm stand behind all else; tasks of older records have none */
+    GUARDS_KNOWN = 127,
 };
 
 static const char *const status_names[RWD_TASK_STATUS_COUNT] = {
@@ -206,13 +207,15 @@ static void encode_guards(const struct rwd_task *task, struct rwd_buffer *out)
         out, (uint8_t)((task->kyc_min_level & GUARD_KYC_LEVEL) |
                        (task->rg_waived ? GUARD_RG_WAIVED : 0) | (has_geo ? GUARD_GEO : 0) |
                        (task->sent_before ? GUARD_SENT_BEFORE : 0) |
-                       (task->approved ? GUARD_APPROVED : 0)));
+                       (task->approved ? GUARD_APPROVED : 0) |
+                       (task->schema_id[0] != '\0' ? GUARD_SCHEMA : 0)));
     if (has_geo) {
         rwd_country_set_encode(&task->geo_allowed, out);
     }
 }
 
-static void decode_guards(struct rwd_wire *wire, struct rwd_task *task)
+/* Tells whether schema and arm come. */
+static bool decode_guards(struct rwd_wire *wire, struct rwd_task *task)
 {
     uint8_t guards = rwd_wire_u8(wire);
     wire->failed |= guards > GUARDS_KNOWN;
@@ -223,6 +226,7 @@ static void decode_guards(struct rwd_wire *wire, struct rwd_task *task)
     if ((guards & GUARD_GEO) != 0) {
         rwd_country_set_decode(wire, &task->geo_allowed);
     }
+    return (guards & GUARD_SCHEMA) != 0;
 }
 
 void rwd_task_encode(const struct rwd_task *task, struct rwd_buffer *out)
@@ -243,6 +247,11 @@ void rwd_task_encode(const struct rwd_task *task, struct rwd_buffer *out)
     rwd_wire_put_signed(out, task->created_ms);
     rwd_wire_put_signed(out, task->updated_ms);
     rwd_wire_put_text(out, rwd_text_of(task->payout_id));
+    if (task->schema_id[0] != '\0') {
+        rwd_wire_put_text(out, rwd_text_of(task->schema_id));
+        rwd_wire_put_varint(out, task->experiment_version_no);
+        rwd_wire_put_text(out, rwd_text_of(task->arm));
+    }
 }
 
 void rwd_task_decode(struct rwd_wire *wire, struct rwd_task *task)
@@ -258,7 +267,7 @@ void rwd_task_decode(struct rwd_wire *wire, struct rwd_task *task)
     decode_reward(wire, &task->reward);
     task->pool_no = (uint32_t)rwd_wire_varint(wire);
     task->pool_period = (int32_t)rwd_wire_signed(wire);
-    decode_guards(wire, task);
+    bool has_schema = decode_guards(wire, task);
     uint8_t status = rwd_wire_u8(wire);
     uint8_t reason = rwd_wire_u8(wire);
     wire->failed |= status >= RWD_TASK_STATUS_COUNT || reason >= RWD_TASK_REASON_COUNT;
@@ -269,4 +278,10 @@ void rwd_task_decode(struct rwd_wire *wire, struct rwd_task *task)
     task->created_ms = rwd_wire_signed(wire);
     task->updated_ms = rwd_wire_signed(wire);
     rwd_wire__string(wire, task->payout_id, sizeof task->payout_id);
+    if (has_schema) {
+        rwd_wire__string(wire, task->schema_id, sizeof task->schema_id);
+        task->experiment_version_no = (uint32_t)rwd_wire_varint(wire);
+        rwd_wire__string(wire, task->arm, sizeof task->arm);
+        wire->failed |= task->schema_id[0] == '\0'; /* encode would not have said it comes */
+    }
 }

@@ -15,6 +15,7 @@
 #include "domain/country.h"
 #include "domain/event.h"
 #include "domain/reward.h"
+#include "domain/rule.h"
 
 enum rwd_task_status {
     RWD_TASK_PENDING,
@@ -65,6 +66,7 @@ enum {
     RWD_TASK_ID_SIZE = 16,
     RWD_TASK_ID_TEXT_SIZE = 3 + 2 * RWD_TASK_ID_SIZE + 1, /* "rt_", hex, NUL */
     RWD_PAYOUT_ID_SIZE_MAX = 64,
+    RWD_SCHEMA_ID_SIZE_MAX = RWD_EVENT_NAME_SIZE_MAX + 1 + RWD_EVENT_VERSION_SIZE_MAX,
 };
 
 struct rwd_task_id {
@@ -77,6 +79,11 @@ struct rwd_task {
     uint32_t version_no;
     uint64_t threshold; /* the milestone; 0: granted by the event itself */
     char event_id[RWD_EVENT_ID_SIZE_MAX + 1];
+    /* The event's schema, "bet/1.2.0", and the experiment (a version of it) whose arm the rule was
+     * told. "" and 0: in no arm, or granted before tasks said so. */
+    char schema_id[RWD_SCHEMA_ID_SIZE_MAX + 1];
+    uint32_t experiment_version_no;
+    char arm[RWD_ARM_NAME_SIZE_MAX];
     struct rwd_reward reward; /* cost filled in */
     uint32_t pool_no;         /* 0: costs nothing */
     int32_t pool_period;      /* which period of the pool the cost is charged to */

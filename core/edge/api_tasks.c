@@ -42,6 +42,10 @@ static void put_task(const struct rwd_api__call *call, const struct rwd_task *ta
         .content_hash = rwd_text_of(entry != NULL ? entry->content_hash : ""),
         .threshold = task->threshold,
         .event_id = rwd_text_of(task->event_id),
+        .schema_id = rwd_text_of(task->schema_id),
+        .experiment =
+            rwd_directory_experiment(rwd_engine_directory(engine), task->experiment_version_no),
+        .arm = rwd_text_of(task->arm),
         .reward = rwd_buffer_text(&reward),
         .pool_id = rwd_text_of(terms != NULL ? terms->id : ""),
         .cost_minor = task->reward.cost.minor,

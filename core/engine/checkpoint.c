@@ -175,6 +175,10 @@ static void add_ledger(
     row->pool_id = task->pool_id;
     row->rule_id = task->rule_id;
     row->version = task->version;
+    row->content_hash = task->content_hash;
+    row->schema_id = task->schema_id;
+    row->experiment = task->experiment;
+    row->arm = task->arm;
     row->kind = task->kind;
     row->reward = task->reward;
     row->cost_minor = task->cost_minor;
@@ -228,6 +232,9 @@ static void add_task(struct rwd_checkpoint_message *message, struct rwd_task *ta
         .content_hash = rwd_text_of(entry->content_hash),
         .threshold = task->threshold,
         .event_id = keep(message, rwd_text_of(task->event_id)),
+        .schema_id = keep(message, rwd_text_of(task->schema_id)),
+        .experiment = rwd_directory_experiment(directory, task->experiment_version_no),
+        .arm = keep(message, rwd_text_of(task->arm)),
         .kind = rwd_text_of(rwd_reward_kind_name(task->reward.kind)),
         .reward = keep_buffer(message, &reward),
         .state = keep_buffer(message, &state),

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "domain/experiment.h"
 
 #include <stdatomic.h>
 
@@ -85,16 +86,10 @@ const struct rwd_directory_entry *rwd_directory_version(
     return &directory->blocks[index / BLOCK_SIZE][index % BLOCK_SIZE];
 }
 
-const struct rwd_directory_entry *rwd_directory_find(
-    const struct rwd_directory *directory, struct rwd_text rule_id, struct rwd_text version)
+struct rwd_text rwd_directory_experiment(const struct rwd_directory *directory, uint32_t version_no)
 {
-    for (uint32_t no = rwd_directory_count(directory); no > 0; no--) {
-        const struct rwd_directory_entry *entry = rwd_directory_version(directory, no);
-        if (rwd_text_is(version, entry->version) && rwd_text_is(rule_id, entry->rule_id)) {
-            return entry;
-        }
-    }
-    return NULL;
+    const struct rwd_directory_entry *entry = rwd_directory_version(directory, version_no);
+    return entry != NULL ? rwd_experiment_key_of(entry->rule_id) : (struct rwd_text){0};
 }
 
 const struct rwd_directory_entry *rwd_directory_rule(

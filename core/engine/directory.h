@@ -38,9 +38,9 @@ uint32_t rwd_directory_count(const struct rwd_directory *directory);
 /* NULL: no such number. */
 const struct rwd_directory_entry *rwd_directory_version(
     const struct rwd_directory *directory, uint32_t version_no);
-/* NULL: no such version of a rule of that id. Goes through all of them: for people's questions. */
-const struct rwd_directory_entry *rwd_directory_find(
-    const struct rwd_directory *directory, struct rwd_text rule_id, struct rwd_text version);
+/* The key of the experiment that number is a version of; empty: no such number. */
+struct rwd_text rwd_directory_experiment(
+    const struct rwd_directory *directory, uint32_t version_no);
 /* Any version of that rule; NULL: no such number. */
 const struct rwd_directory_entry *rwd_directory_rule(
     const struct rwd_directory *directory, uint32_t rule_no);

@@ -1,4 +1,4 @@
-#include "engine/engine.h"
+#include "engine/engine_private.h"
 
 #include "base/check.h"
 #include "base/log.h"
@@ -10,7 +10,6 @@
 #include "engine/query.h"
 #include "engine/recovery.h"
 #include "engine/results.h"
-#include "runtime/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,48 +21,6 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { PATH_SIZE_MAX = 2048, SHARD_COUNT_MAX = 64 };
-
-struct rwd_engine {
-    const struct rwd_config *config;
-    struct rwd_clock clock;
-    struct rwd_gates gates;
-    uint8_t fingerprint_key[RWD_SIPHASH_KEY_SIZE];
-    char journal_dir[PATH_SIZE_MAX];
-    char store_url[PATH_SIZE_MAX];
-    struct rwd_schema_registry *schemas;
-    struct rwd_pools *pools;
-    struct rwd_directory *directory;
-    struct rwd_journal_writer *writer;
-    struct rwd_store *store;
-    struct rwd_store_reader *reader;
-    struct rwd_journal_thread *journal;
-    struct rwd_projector *projector;
-    struct rwd_dispatcher *dispatcher;
-    struct rwd_query *query;
-    struct rwd_keeper *keeper;
-    struct rwd_in_flight *in_flight;
-    struct rwd_results *results;
-    uint32_t shard_count;
-    struct rwd_shard *shards[SHARD_COUNT_MAX];
-    struct rwd_mailbox *shard_mailboxes[SHARD_COUNT_MAX];
-    const struct rwd_rule_counters *rule_counters[SHARD_COUNT_MAX];
-    struct rwd_thread shard_threads[SHARD_COUNT_MAX];
-    struct rwd_thread journal_thread;
-    struct rwd_thread tender_thread;
-    struct rwd_thread projector_thread;
-    struct rwd_thread dispatcher_thread;
-    struct rwd_thread query_thread;
-    struct rwd_thread keeper_thread;
-    struct rwd_thread results_thread;
-    struct rwd_thread io_thread;
-    struct rwd_engine_io io;
-    _Atomic uint64_t sequence;
-    _Atomic uint64_t journal_end;
-    _Atomic bool ready;
-    _Atomic bool draining;
-};
 
 /* ---- opening ---- */
 
@@ -79,7 +36,7 @@ static enum rwd_status make_folder(const char *path, struct rwd_error *error)
  * journal could be told from a new one, so a journal without its key is not opened. */
 static enum rwd_status load_key(struct rwd_engine *engine, struct rwd_error *error)
 {
-    char path[PATH_SIZE_MAX + 32];
+    char path[RWD_ENGINE_PATH_SIZE_MAX + 32];
     (void)snprintf(path, sizeof path, "%s/fingerprint.key", engine->config->data_dir);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
@@ -126,7 +83,7 @@ static enum rwd_status open_in_flight(struct rwd_engine *engine, struct rwd_erro
 static enum rwd_status open_data(struct rwd_engine *engine, struct rwd_error *error)
 {
     const struct rwd_config *config = engine->config;
-    char schemas_dir[PATH_SIZE_MAX];
+    char schemas_dir[RWD_ENGINE_PATH_SIZE_MAX];
     (void)snprintf(schemas_dir, sizeof schemas_dir, "%s%s",
         config->schemas_dir[0] != '\0' ? config->schemas_dir : config->rules_dir,
         config->schemas_dir[0] != '\0' ? "" : "/schemas");
@@ -278,7 +235,7 @@ enum rwd_status rwd_engine_create(const struct rwd_config *config, struct rwd_cl
     made->clock = clock;
     made->gates = rwd_gates_of(config);
     made->shard_count = (uint32_t)config->engine_shards;
-    RWD_REQUIRE(made->shard_count > 0 && made->shard_count <= SHARD_COUNT_MAX);
+    RWD_REQUIRE(made->shard_count > 0 && made->shard_count <= RWD_ENGINE_SHARD_COUNT_MAX);
     made->pools = rwd_pools_create();
     made->directory = rwd_directory_create();
     const struct rwd_keeper_options keeper = {.config = config,

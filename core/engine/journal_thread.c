@@ -179,15 +179,19 @@ static void handle(struct rwd_journal_thread *journal, struct rwd_message *messa
     RWD_FAULT_POINT("ack.after");
 }
 
+bool rwd_journal_thread_turn(struct rwd_journal_thread *journal, bool wait)
+{
+    int timeout_ms = prepare(journal) ? -1 : FULL_DISK_RETRY_MS;
+    struct rwd_message *messages = rwd_mailbox_wait(journal->mailbox, wait ? timeout_ms : 0);
+    if (messages != NULL) {
+        handle(journal, messages);
+    }
+    return !journal->stopping;
+}
+
 void rwd_journal_thread_run(void *context)
 {
-    struct rwd_journal_thread *journal = context;
-    while (!journal->stopping) {
-        int timeout_ms = prepare(journal) ? -1 : FULL_DISK_RETRY_MS;
-        struct rwd_message *messages = rwd_mailbox_wait(journal->mailbox, timeout_ms);
-        if (messages != NULL) {
-            handle(journal, messages);
-        }
+    while (rwd_journal_thread_turn(context, true)) {
     }
 }
 

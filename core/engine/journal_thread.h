@@ -32,6 +32,9 @@ struct rwd_journal_thread *rwd_journal_thread_create(struct rwd_journal_writer *
 void rwd_journal_thread_destroy(struct rwd_journal_thread *journal);
 struct rwd_mailbox *rwd_journal_thread_mailbox(struct rwd_journal_thread *journal);
 struct rwd_journal_metrics *rwd_journal_thread_metrics(struct rwd_journal_thread *journal);
+/* One turn: takes what waits and makes it durable; waits for it where told to. False: stopped. */
+RWD_MUST_USE bool rwd_journal_thread_turn(struct rwd_journal_thread *journal, bool wait);
+/* The thread's function: turns until RWD_JOURNAL_STOP. */
 void rwd_journal_thread_run(void *journal);
 /* A second thread's: what is done beside the commits, until RWD_JOURNAL_STOP comes to its mailbox.
  */

@@ -126,29 +126,33 @@ static void write_checkpoint(
         &metrics->last_at_ms, rwd_clock_wall_ms(&projector->clock), memory_order_relaxed);
 }
 
+bool rwd_projector_turn(struct rwd_projector *projector, bool wait)
+{
+    bool stopping = false;
+    struct rwd_message *messages = rwd_mailbox_wait(projector->mailbox, wait ? -1 : 0);
+    while (messages != NULL) {
+        struct rwd_message *message = messages;
+        messages = message->next;
+        if (message->kind == RWD_PROJECTOR_STOP) {
+            stopping = true;
+            rwd_free(message);
+            continue;
+        }
+        struct rwd_checkpoint_message *checkpoint = (struct rwd_checkpoint_message *)message;
+        write_checkpoint(projector, checkpoint);
+        if (checkpoint->has_due_tasks) {
+            struct rwd_message *wake = rwd_new(sizeof *wake);
+            wake->kind = projector->wake_kind;
+            rwd_mailbox_return(projector->wake, wake);
+        }
+        rwd_mailbox_return(checkpoint->home, &checkpoint->message);
+    }
+    return !stopping;
+}
+
 void rwd_projector_run(void *context)
 {
-    struct rwd_projector *projector = context;
-    bool stopping = false;
     rwd_thread_step_back();
-    while (!stopping) {
-        struct rwd_message *messages = rwd_mailbox_wait(projector->mailbox, -1);
-        while (messages != NULL) {
-            struct rwd_message *message = messages;
-            messages = message->next;
-            if (message->kind == RWD_PROJECTOR_STOP) {
-                stopping = true;
-                rwd_free(message);
-                continue;
-            }
-            struct rwd_checkpoint_message *checkpoint = (struct rwd_checkpoint_message *)message;
-            write_checkpoint(projector, checkpoint);
-            if (checkpoint->has_due_tasks) {
-                struct rwd_message *wake = rwd_new(sizeof *wake);
-                wake->kind = projector->wake_kind;
-                rwd_mailbox_return(projector->wake, wake);
-            }
-            rwd_mailbox_return(checkpoint->home, &checkpoint->message);
-        }
+    while (rwd_projector_turn(context, true)) {
     }
 }

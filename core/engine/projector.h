@@ -26,6 +26,9 @@ void rwd_projector_stored_to(struct rwd_projector *projector, uint64_t position)
 void rwd_projector_destroy(struct rwd_projector *projector);
 struct rwd_mailbox *rwd_projector_mailbox(struct rwd_projector *projector);
 struct rwd_projector_metrics *rwd_projector_metrics(struct rwd_projector *projector);
+/* One turn: writes the checkpoints that wait; waits for them where told to. False: stopped. */
+RWD_MUST_USE bool rwd_projector_turn(struct rwd_projector *projector, bool wait);
+/* The thread's function: turns until RWD_PROJECTOR_STOP. */
 void rwd_projector_run(void *projector);
 
 #endif

@@ -136,11 +136,7 @@ static enum rwd_status answer_ledger(struct rwd_query *query, struct rwd_inquiry
     if (status == RWD_OK) {
         for (size_t i = 0; i < count; i++) {
             begin_item(&inquiry->json, i);
-            /* A registered version never changes, so the ledger keeps its name alone. */
-            const struct rwd_directory_entry *entry =
-                rwd_directory_find(query->options.directory, rows[i].rule_id, rows[i].version);
-            rwd_query__put_ledger(
-                &rows[i], entry != NULL ? entry->content_hash : NULL, &inquiry->json);
+            rwd_query__put_ledger(&rows[i], &inquiry->json);
         }
         no_items(&inquiry->json, count);
         end_list(&inquiry->json, next);

@@ -1,6 +1,5 @@
 #include "engine/query_decision.h"
 
-#include "domain/experiment.h"
 #include "domain/waiting.h"
 #include "engine/query_text.h"
 #include "engine/records.h"
@@ -252,7 +251,7 @@ static void put_exposures(const struct telling *telling)
             rwd_directory_version(telling->teller->directory, exposure->version_no);
         rwd_buffer_put_string(out, i > 0 ? ",{\"experiment\":" : "{\"experiment\":");
         rwd_query__put_text(
-            entry != NULL ? rwd_experiment_key_of(entry->rule_id) : (struct rwd_text){0}, out);
+            rwd_directory_experiment(telling->teller->directory, exposure->version_no), out);
         put_string("version", entry != NULL ? entry->version : NULL, out);
         put_field("arm", exposure->arm, out);
         put_field("stratum", exposure->stratum, out);
@@ -309,6 +308,10 @@ static void put_tasks(const struct telling *telling)
         } else {
             rwd_buffer_put_string(out, ",\"threshold\":null");
         }
+        put_string("schema_id", task->schema_id, out);
+        put_field("experiment",
+            rwd_directory_experiment(telling->teller->directory, task->experiment_version_no), out);
+        put_string("arm", task->arm, out);
         rwd_buffer_put_string(out, ",\"reward\":");
         rwd_reward_put_json(&task->reward, out);
         put_pool(telling->teller, task->pool_no, out);
@@ -394,6 +397,18 @@ static void read_envelope(const struct rwd_query__teller *teller, struct rwd_tex
     }
 }
 
+/* As the tasks of the decision have it: schemas are known by both. */
+static void put_schema_id(const struct rwd_event *event, struct rwd_buffer *out)
+{
+    struct rwd_buffer id = {0};
+    if (event->name.size > 0) {
+        rwd_buffer_put_format(
+            &id, "%.*s/%.*s", RWD_TEXT_ARGS(event->name), RWD_TEXT_ARGS(event->version));
+    }
+    put_field("schema_id", rwd_buffer_text(&id), out);
+    rwd_buffer_finish(&id);
+}
+
 static enum rwd_status put_event(const struct rwd_query__teller *teller,
     const struct rwd_record *record, const struct rwd_query__wanted *wanted, struct rwd_buffer *out)
 {
@@ -419,6 +434,7 @@ static enum rwd_status put_event(const struct rwd_query__teller *teller,
     put_field("user_id", body.user_id, out);
     put_field("event_name", event.name, out);
     put_field("event_version", event.version, out);
+    put_schema_id(&event, out);
     put_time("ts", decision.event_ms, out);
     if (release) {
         put_time("released_at", record->time_ms, out);
@@ -469,6 +485,7 @@ static enum rwd_status put_refused(const struct rwd_query__teller *teller,
     put_field("user_id", row.user_id, out);
     put_field("event_name", event.name, out);
     put_field("event_version", event.version, out);
+    put_string("schema_id", NULL, out);
     put_time("ts", event.time_ms, out);
     put_time("ingested_at", row.created_ms, out);
     rwd_buffer_put_format(out, ",\"late\":%s,\"rulebook_no\":null,\"sequence\":%" PRIu64,

@@ -99,6 +99,9 @@ void rwd_query__put_task(const struct rwd_task_row *row, const struct rwd_delive
         rwd_buffer_put_string(out, "null");
     }
     put_field("event_id", row->event_id, out);
+    put_field("schema_id", row->schema_id, out);
+    put_field("experiment", row->experiment, out);
+    put_field("arm", row->arm, out);
     rwd_buffer_put_char(out, '}');
     put_reward(row->reward, out);
     put_field("pool_id", row->pool_id, out);
@@ -119,8 +122,7 @@ void rwd_query__put_task(const struct rwd_task_row *row, const struct rwd_delive
     rwd_buffer_put_char(out, '}');
 }
 
-void rwd_query__put_ledger(
-    const struct rwd_ledger_row *row, const char *content_hash, struct rwd_buffer *out)
+void rwd_query__put_ledger(const struct rwd_ledger_row *row, struct rwd_buffer *out)
 {
     rwd_buffer_put_string(out, "{\"reward_task_id\":");
     rwd_buffer_put_json(out, row->task_id);
@@ -128,7 +130,10 @@ void rwd_query__put_ledger(
     put_field("pool_id", row->pool_id, out);
     put_field("rule_id", row->rule_id, out);
     put_field("version", row->version, out);
-    put_field("content_hash", rwd_text_of(content_hash != NULL ? content_hash : ""), out);
+    put_field("content_hash", row->content_hash, out);
+    put_field("schema_id", row->schema_id, out);
+    put_field("experiment", row->experiment, out);
+    put_field("arm", row->arm, out);
     put_field("kind", row->kind, out);
     put_reward(row->reward, out);
     put_name("cost", out);

@@ -13,9 +13,7 @@
 /* deliveries NULL: the task's JSON says nothing of them. */
 void rwd_query__put_task(const struct rwd_task_row *row, const struct rwd_delivery_row *deliveries,
     size_t delivery_count, struct rwd_buffer *out);
-/* content_hash: of the row's version, which has one for ever; NULL: the version is not known. */
-void rwd_query__put_ledger(
-    const struct rwd_ledger_row *row, const char *content_hash, struct rwd_buffer *out);
+void rwd_query__put_ledger(const struct rwd_ledger_row *row, struct rwd_buffer *out);
 void rwd_query__put_dead_letter(const struct rwd_dead_letter_row *row, struct rwd_buffer *out);
 
 /* null for 0. */

@@ -2,13 +2,12 @@
 
 #include "base/arena.h"
 #include "domain/json.h"
+#include "experiment/statistics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Chi-square with one degree of freedom at p = 0.001. */
-static const double srm_limit = 10.828;
 enum { SRM_USER_COUNT_MIN = 100, SHARE_ALL = 100 };
 
 static const char *const state_names[] = {
@@ -129,20 +128,20 @@ static bool too_many_held(const struct rwd_ramp *ramp, const struct rwd_ramp_sid
 static bool badly_divided(const struct rwd_ramp *ramp, const struct rwd_ramp_side *canary,
     const struct rwd_ramp_side *base, char *why)
 {
-    double share = ramp->steps[ramp->step] / 100.0;
-    double all = (double)(canary->users + base->users);
-    if (!ramp->guards.srm || share >= 1 || all < SRM_USER_COUNT_MIN) {
+    uint32_t share = ramp->steps[ramp->step];
+    const uint64_t users[] = {canary->users, base->users};
+    const double weights[] = {share, SHARE_ALL - (double)share};
+    uint64_t all = users[0] + users[1];
+    if (!ramp->guards.srm || share >= SHARE_ALL || all < SRM_USER_COUNT_MIN) {
         return false;
     }
-    double difference = (double)canary->users - all * share;
-    double chi_square =
-        difference * difference / (all * share) + difference * difference / (all * (1 - share));
-    if (chi_square <= srm_limit) {
+    struct rwd_srm srm = rwd_stat_srm(users, weights, 2);
+    if (!srm.valid || srm.p >= RWD_STAT_SRM_P_MIN) {
         return false;
     }
     (void)snprintf(why, RWD_RAMP_WHY_SIZE_MAX,
-        "srm: %" PRIu64 " of %.0f players seen have it, %.0f were to (chi-square %.1f)",
-        canary->users, all, all * share, chi_square);
+        "srm: %" PRIu64 " of %" PRIu64 " players seen have it, %.0f were to (p = %.2g)", users[0],
+        all, (double)all * share / SHARE_ALL, srm.p);
     return true;
 }
 

@@ -165,6 +165,8 @@ static void load(struct rwd_results *results)
             results->tally = tally;
             results->position = position;
             results->saved_position = position;
+            rwd_log(RWD_LOG_INFO, "results",
+                "position=%" PRIu64 " msg=\"goes on where its file ends\"", position);
         } else {
             results->registration_count = 0;
             rwd_log(RWD_LOG_WARN, "results",

@@ -766,28 +766,23 @@ static int tend_due(struct rwd_shard *shard)
     return timeout_ms;
 }
 
-static void run(struct rwd_shard *shard)
+bool rwd_shard_turn(struct rwd_shard *shard, int *wait_ms)
 {
-    int timeout_ms = 0;
-    for (;;) {
-        enqueue(shard, rwd_mailbox_wait(shard->mailbox, timeout_ms));
-        handle_waiting(shard);
-        int due_ms = tend_due(shard);
-        timeout_ms = tend_checkpoint(shard);
-        timeout_ms = due_ms >= 0 && (timeout_ms < 0 || due_ms < timeout_ms) ? due_ms : timeout_ms;
-        publish_rules(shard);
-        atomic_store_explicit(
-            &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
-        atomic_store_explicit(&shard->metrics.dirty_players,
-            rwd_players_dirty_count(shard->players), memory_order_relaxed);
-        atomic_store_explicit(&shard->metrics.players_loaded,
-            rwd_players_loaded_count(shard->players), memory_order_relaxed);
-        if (shard->stopping && shard->waiting == NULL && shard->spare != NULL &&
-            shard->unsettled_count == 0 && !shard->due_out &&
-            rwd_players_dirty_count(shard->players) == 0 && shard->filling->size == 0) {
-            return;
-        }
-    }
+    enqueue(shard, rwd_mailbox_wait(shard->mailbox, *wait_ms));
+    handle_waiting(shard);
+    int due_ms = tend_due(shard);
+    *wait_ms = tend_checkpoint(shard);
+    *wait_ms = due_ms >= 0 && (*wait_ms < 0 || due_ms < *wait_ms) ? due_ms : *wait_ms;
+    publish_rules(shard);
+    atomic_store_explicit(
+        &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);
+    atomic_store_explicit(&shard->metrics.dirty_players, rwd_players_dirty_count(shard->players),
+        memory_order_relaxed);
+    atomic_store_explicit(&shard->metrics.players_loaded, rwd_players_loaded_count(shard->players),
+        memory_order_relaxed);
+    return !shard->stopping || shard->waiting != NULL || shard->spare == NULL ||
+           shard->unsettled_count > 0 || rwd_players_dirty_count(shard->players) > 0 ||
+           shard->filling->size > 0;
 }
 
 void rwd_shard_run(void *context)
@@ -797,7 +792,8 @@ void rwd_shard_run(void *context)
     if (in_flight != NULL) {
         rwd_in_flight_guard(in_flight, shard->options.index);
     }
-    run(shard);
+    for (int wait_ms = 0; rwd_shard_turn(shard, &wait_ms);) {
+    }
     if (in_flight != NULL) {
         rwd_in_flight_unguard(in_flight, shard->options.index);
     }

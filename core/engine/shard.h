@@ -89,7 +89,11 @@ RWD_MUST_USE enum rwd_status rwd_shard_store_replayed(
 /* The store has everything before position. Before the shard runs. */
 void rwd_shard_stored_to(struct rwd_shard *shard, uint64_t position);
 
-/* The thread's function; returns after RWD_SHARD_STOP, when all is stored. */
+/* One turn: takes what came, waiting for it *wait_ms at most (below 0: for ever), decides, and
+ * tends the checkpoint. *wait_ms: how long the next turn may wait. False: stopped, and all is
+ * stored. */
+RWD_MUST_USE bool rwd_shard_turn(struct rwd_shard *shard, int *wait_ms);
+/* The thread's function: turns until RWD_SHARD_STOP. */
 void rwd_shard_run(void *shard);
 
 #endif

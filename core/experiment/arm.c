@@ -49,8 +49,8 @@ int rwd_experiment_arm(
     if (kept != RWD_ASSIGN_NOWHERE) {
         return kept;
     }
-    if (is_held_out(experiment, user_id)) {
-        return RWD_ASSIGN_NOWHERE;
+    if (experiment->holdout > 0 && strcmp(known, RWD_EXPERIMENT_HOLDOUT) == 0) {
+        return RWD_EXPERIMENT_HELD_OUT;
     }
     double weights[RWD_EXPERIMENT_ARM_COUNT_MAX];
     struct rwd_bucket_range ranges[RWD_EXPERIMENT_ARM_COUNT_MAX];
@@ -59,7 +59,10 @@ int rwd_experiment_arm(
     }
     rwd_assign_bucket_ranges(
         experiment->arm_count, experiment->coverage, weights, experiment->arm_count, ranges);
-    return rwd_assign_choose(place_of("", experiment->key, user_id), ranges, experiment->arm_count);
+    int arm =
+        rwd_assign_choose(place_of("", experiment->key, user_id), ranges, experiment->arm_count);
+    return arm != RWD_ASSIGN_NOWHERE && is_held_out(experiment, user_id) ? RWD_EXPERIMENT_HELD_OUT
+                                                                         : arm;
 }
 
 bool rwd_experiments_collide(const struct rwd_experiment *a, const struct rwd_experiment *b)

@@ -2,9 +2,14 @@
  * arm: which arm of an experiment a user is in, all of its terms taken together.
  *
  * In this order: outside the experiment's slice of its exclusion group -> none; exposed to an arm
- * that still exists -> that arm; held out -> none; else what the hash of the user says within the
- * coverage (assign.h). The seed is the experiment's key: every version of it gives the same arms
- * where its weights are the same, and who was once exposed stays, whatever shares become.
+ * that still exists -> that arm; outside what the coverage takes of the hash (assign.h) -> none;
+ * held out -> kept apart; else what the hash says. The seed is the experiment's key: every version
+ * of it gives the same arms where its weights are the same, and who was once exposed stays,
+ * whatever shares become. So does who was once held out, while there is a holdout at all.
+ *
+ * The held-out are those who would be in an arm, and another hash keeps them out: they and those
+ * who take part are drawn from the same users, so the one is what the other would be without the
+ * experiment.
  *
  * Strata do not enter the hash: that keeps SDKs in agreement and nobody changes arms by becoming a
  * payer. A hash is independent of payer, geo and platform, so each stratum is split as the whole
@@ -17,8 +22,11 @@
 
 #include "domain/experiment.h"
 
+enum { RWD_EXPERIMENT_HELD_OUT = -2 };
+
 /* Of a user that is eligible while the experiment is active. known: the arm the user was exposed to
- * before, "": none. The arm's index, or RWD_ASSIGN_NOWHERE. */
+ * before, or RWD_EXPERIMENT_HOLDOUT; "": none. The arm's index, RWD_EXPERIMENT_HELD_OUT or
+ * RWD_ASSIGN_NOWHERE. */
 int rwd_experiment_arm(
     const struct rwd_experiment *experiment, struct rwd_text user_id, const char *known);
 

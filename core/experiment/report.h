@@ -8,6 +8,9 @@
  * its SRM test has p < 0.001, or that of a stratum p < 0.001 / number of strata. Users whose arm is
  * not one of the newest version's are left out of the metrics; the SRM test knows them.
  *
+ * With a holdout there is a second question: what does the whole program bring? All who take part,
+ * in whatever arm, are compared with the held-out, on every metric.
+ *
  * Threads: pure.
  */
 #ifndef RWD_EXPERIMENT_REPORT_H
@@ -23,8 +26,12 @@ struct rwd_report_arm {
     struct rwd_moments moments;
     uint64_t hits;
 };
-void rwd_report_arms(const struct rwd_tally_experiment *experiment, size_t metric,
-    struct rwd_report_arm arms[RWD_EXPERIMENT_ARM_COUNT_MAX]);
+struct rwd_report_arms {
+    struct rwd_report_arm arms[RWD_EXPERIMENT_ARM_COUNT_MAX];
+    struct rwd_report_arm held_out; /* nobody where the newest version has no holdout */
+};
+void rwd_report_arms(
+    const struct rwd_tally_experiment *experiment, size_t metric, struct rwd_report_arms *arms);
 
 /* {"key":..., "verdict":{"code","text"}, ...}: see GET /v1/experiments/{key}/results. */
 void rwd_report_put(const struct rwd_tally_experiment *experiment, struct rwd_buffer *out);

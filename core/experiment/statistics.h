@@ -86,6 +86,9 @@ double rwd_stat_cuped_reduction(
 struct rwd_estimate rwd_stat_sequential(
     const struct rwd_estimate *estimate, uint64_t count, uint64_t tuned_count, double confidence);
 
+/* Below it a split is called wrong. Small, for it is asked often. */
+#define RWD_STAT_SRM_P_MIN 0.001
+
 struct rwd_srm {
     bool valid; /* somebody is in it, and more than one arm was meant to have somebody */
     double chi_square;

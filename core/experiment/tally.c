@@ -13,7 +13,7 @@ enum {
     SLOT_COUNT_MIN = 64,
     NUMBER_SIZE_MAX = 64,
     COMPLAINT_RATING_MAX = 2,
-    STRUCT_FORMAT = 1, /* another number when what is encoded changes its meaning */
+    STRUCT_FORMAT = 2, /* another number when what is encoded changes its meaning */
 };
 static const int64_t before_ms = (int64_t)RWD_TALLY_BEFORE_DAYS * 24 * 3600 * 1000;
 
@@ -134,6 +134,16 @@ const struct rwd_tally_experiment *rwd_tally_at(const struct rwd_tally *tally, s
     return tally->experiments[index];
 }
 
+uint64_t rwd_tally_held_out(const struct rwd_tally_experiment *experiment)
+{
+    for (size_t i = 0; i < experiment->arm_count; i++) {
+        if (strcmp(experiment->arms[i], RWD_EXPERIMENT_HOLDOUT) == 0) {
+            return experiment->whole.counts[i];
+        }
+    }
+    return 0;
+}
+
 const struct rwd_tally_experiment *rwd_tally_find(
     const struct rwd_tally *tally, struct rwd_text key)
 {
@@ -156,7 +166,7 @@ static struct rwd_tally_experiment *by_number(const struct rwd_tally *tally, uin
     return NULL;
 }
 
-/* The arm's place over all versions; RWD_TALLY_ARM_COUNT_MAX: no more fit. */
+/* The arm's place over all versions, the holdout's too; RWD_TALLY_ARM_COUNT_MAX: no more fit. */
 static size_t arm_place(struct rwd_tally_experiment *experiment, struct rwd_text name)
 {
     size_t place = 0;
@@ -171,8 +181,19 @@ static size_t arm_place(struct rwd_tally_experiment *experiment, struct rwd_text
     return place;
 }
 
+static void set_weight(struct rwd_tally_experiment *experiment, struct rwd_tally_weights *weights,
+    const char *name, double weight)
+{
+    size_t place = arm_place(experiment, rwd_text_of(name));
+    if (place < RWD_TALLY_ARM_COUNT_MAX) {
+        weights->weights[place] = weight;
+    }
+}
+
+/* Of those who are recorded at all: the arms share what the holdout leaves. */
 static void learn_weights(struct rwd_tally_experiment *experiment, const struct rwd_rule *rule)
 {
+    const struct rwd_experiment *terms = rule->declares;
     for (size_t i = 0; i < experiment->version_count; i++) {
         if (experiment->versions[i].version_no == rule->version_no) {
             return;
@@ -185,11 +206,12 @@ static void learn_weights(struct rwd_tally_experiment *experiment, const struct 
     }
     struct rwd_tally_weights *weights = &experiment->versions[experiment->version_count++];
     *weights = (struct rwd_tally_weights){.version_no = rule->version_no};
-    for (size_t i = 0; i < rule->declares->arm_count; i++) {
-        size_t place = arm_place(experiment, rwd_text_of(rule->declares->arms[i].name));
-        if (place < RWD_TALLY_ARM_COUNT_MAX) {
-            weights->weights[place] = rule->declares->arms[i].weight;
-        }
+    for (size_t i = 0; i < terms->arm_count; i++) {
+        set_weight(
+            experiment, weights, terms->arms[i].name, terms->arms[i].weight * (1 - terms->holdout));
+    }
+    if (terms->holdout > 0) {
+        set_weight(experiment, weights, RWD_EXPERIMENT_HOLDOUT, terms->holdout);
     }
 }
 
@@ -317,7 +339,7 @@ static void expose(struct rwd_tally_experiment *experiment, uint64_t user_finger
 {
     const double *weights = weights_of(experiment, exposure->version_no);
     size_t arm = arm_place(experiment, exposure->arm);
-    experiment->exposures++;
+    experiment->exposures += !rwd_text_is(exposure->arm, RWD_EXPERIMENT_HOLDOUT);
     if (weights == NULL || arm == RWD_TALLY_ARM_COUNT_MAX ||
         rwd_tally_user(&experiment->users, user_fingerprint) != NULL) {
         return;
@@ -385,7 +407,7 @@ static void sum_house(const struct rwd_event *event, struct rwd_tally_sum *sums)
         sums[RWD_TALLY_COMPLAINTS].y += 1;
     }
     if (flags != NULL && flags->type == RWD_JSON_ARRAY && flags->size > 0) {
-        sums[RWD_TALLY_FRAUD].y += 1;
+        sums[RWD_TALLY_FRAUD].y = 1;
     }
     if (rwd_text_is(event->name, "rg_event") && type != NULL && type->type == RWD_JSON_STRING &&
         !rwd_text_is(rwd_json_text(type), "lifted")) {
@@ -407,17 +429,6 @@ static void sum_before(struct rwd_tally_experiment *experiment, uint64_t user_fi
     }
 }
 
-static bool exposes(
-    const struct rwd_tally_experiment *experiment, const struct rwd_decision *decision)
-{
-    for (size_t i = 0; i < decision->exposure_count; i++) {
-        if (decision->exposures[i].experiment_no == experiment->experiment_no) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void expose_all(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
     const struct rwd_decision *decision)
 {
@@ -426,6 +437,19 @@ static void expose_all(struct rwd_tally_experiment *experiment, uint64_t user_fi
             expose(experiment, user_fingerprint, &decision->exposures[i], decision->event_ms);
         }
     }
+}
+
+/* What one who counts did. */
+static void sum_up(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
+    const struct rwd_event *event)
+{
+    struct rwd_tally_user *user = user_of(&experiment->users, user_fingerprint);
+    size_t guardrail_count = experiment->terms.guardrail_count;
+    sum_metric(&experiment->terms.primary, event, &user->sums[0]);
+    for (size_t i = 0; i < guardrail_count; i++) {
+        sum_metric(&experiment->terms.guardrails[i], event, &user->sums[1 + i]);
+    }
+    sum_house(event, &user->sums[1 + guardrail_count]);
 }
 
 static void feed(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
@@ -437,13 +461,7 @@ static void feed(struct rwd_tally_experiment *experiment, uint64_t user_fingerpr
         sum_before(experiment, user_fingerprint, decision->event_ms, event);
         return;
     }
-    struct rwd_tally_user *user = user_of(&experiment->users, user_fingerprint);
-    size_t guardrail_count = experiment->terms.guardrail_count;
-    sum_metric(&experiment->terms.primary, event, &user->sums[0]);
-    for (size_t i = 0; i < guardrail_count; i++) {
-        sum_metric(&experiment->terms.guardrails[i], event, &user->sums[1 + i]);
-    }
-    sum_house(event, &user->sums[1 + guardrail_count]);
+    sum_up(experiment, user_fingerprint, event);
 }
 
 static bool is_fed(
@@ -472,10 +490,9 @@ void rwd_tally_release(struct rwd_tally *tally, struct rwd_tally_experiment *onl
         if (!is_fed(experiment, only)) {
             continue;
         }
-        if (known) {
-            expose_all(experiment, user_fingerprint, decision);
-        } else if (exposes(experiment, decision)) {
-            feed(experiment, user_fingerprint, decision, event);
+        expose_all(experiment, user_fingerprint, decision);
+        if (!known && rwd_tally_user(&experiment->users, user_fingerprint) != NULL) {
+            sum_up(experiment, user_fingerprint, event);
         }
     }
 }

@@ -4,8 +4,9 @@
  *
  * A projection: the same journal gives the same sums, so it can be thrown away and made anew. A
  * user counts from the first exposure on, the event of the exposure included; what happened in the
- * two weeks before the experiment began is kept apart, for CUPED. What is asked of the sums is
- * report.h's.
+ * two weeks before the experiment began is kept apart, for CUPED. Those who are held out count the
+ * same way, from the record of it on, under RWD_EXPERIMENT_HOLDOUT as their arm. What is asked of
+ * the sums is report.h's.
  *
  * Which metrics are summed says the newest version that was in force. One with other metrics needs
  * the journal from its beginning: the tally then says so (rwd_tally_missed) and is fed again.
@@ -21,7 +22,7 @@
 
 enum {
     RWD_TALLY_EXPERIMENT_COUNT_MAX = 256,
-    RWD_TALLY_ARM_COUNT_MAX = 16, /* over all versions of one */
+    RWD_TALLY_ARM_COUNT_MAX = 16, /* over all versions of one, the holdout among them */
     RWD_TALLY_STRATUM_COUNT_MAX = 128,
     RWD_TALLY_STRATUM_SIZE_MAX = 96,
     RWD_TALLY_VERSION_COUNT_MAX = 64,
@@ -29,8 +30,8 @@ enum {
         2000000, /* of one experiment; the rest is not counted, and said so */
     RWD_TALLY_BEFORE_DAYS = 14,
     /* The house's own guardrails, behind the primary and the declared ones. */
-    RWD_TALLY_COMPLAINTS = 0, /* feedback with a rating of 1 or 2 */
-    RWD_TALLY_FRAUD,          /* events with a risk flag on the user */
+    RWD_TALLY_COMPLAINTS = 0, /* feedback with a rating of 2 or less */
+    RWD_TALLY_FRAUD,          /* users with a risk flag: who plays more is not flagged more */
     RWD_TALLY_RG,             /* self-exclusions, cool-offs, deposit limits reached */
     RWD_TALLY_HOUSE_COUNT,
     RWD_TALLY_METRIC_COUNT_MAX = 1 + RWD_EXPERIMENT_GUARDRAIL_COUNT_MAX + RWD_TALLY_HOUSE_COUNT,
@@ -80,7 +81,7 @@ struct rwd_tally_experiment {
     char arms[RWD_TALLY_ARM_COUNT_MAX][RWD_ARM_NAME_SIZE_MAX];
     size_t version_count;
     struct rwd_tally_weights versions[RWD_TALLY_VERSION_COUNT_MAX];
-    uint64_t exposures;
+    uint64_t exposures;             /* to arms */
     struct rwd_tally_stratum whole; /* all users, whatever their stratum */
     size_t stratum_count;
     struct rwd_tally_stratum strata[RWD_TALLY_STRATUM_COUNT_MAX];
@@ -119,6 +120,8 @@ struct rwd_tally_experiment *rwd_tally_missed(struct rwd_tally *tally);
 
 size_t rwd_tally_count(const struct rwd_tally *tally);
 const struct rwd_tally_experiment *rwd_tally_at(const struct rwd_tally *tally, size_t index);
+/* How many users are recorded as held out. */
+uint64_t rwd_tally_held_out(const struct rwd_tally_experiment *experiment);
 /* NULL: none of that key has been in force. */
 const struct rwd_tally_experiment *rwd_tally_find(
     const struct rwd_tally *tally, struct rwd_text key);

@@ -13,8 +13,9 @@ enum {
     SMALL_COMMIT_SIZE = 64 << 10,
     /* Before so much is written since the start, nobody knows whether more will come. */
     USED_SIZE_MIN = 1 << 20,
-    /* A sync of this takes about as long as a commit's, so that one that meets it waits twice. */
-    PIECE_SIZE = 256 << 10,
+    /* Half a millisecond's work for a disk, which a commit that meets it waits for. */
+    PIECE_SIZE = 1 << 20,
+    WRITE_SIZE = 256 << 10,
     /* So far ahead of the commits at least, where they need not wait for a piece in the making. */
     DISTANCE_MIN = 1 << 20,
 };
@@ -101,7 +102,7 @@ static struct part begin_piece(struct rwd_journal_filler *filler)
 {
     (void)pthread_mutex_lock(&filler->mutex);
     if (filler->current.base != no_segment) {
-        uint64_t from = filler->claimed + DISTANCE_MIN;
+        uint64_t from = (filler->claimed + DISTANCE_MIN) & ~(uint64_t)(RWD_BLOCK_SIZE - 1);
         filler->current.at = filler->current.at > from ? filler->current.at : from;
     }
     struct part *parts[] = {&filler->current, &filler->next};
@@ -132,20 +133,30 @@ static void open_segment(struct rwd_journal_filler *filler, uint64_t base)
         }
         filler->fd = rwd_segment__open(filler->dir, base, O_RDWR);
         filler->fd_base = base;
+        rwd_segment__go_direct(filler->fd);
     }
+}
+
+static bool write_zeros(int fd, const struct part *piece)
+{
+    static const _Alignas(RWD_BLOCK_SIZE) char zeros[WRITE_SIZE];
+    uint64_t rest = piece->size - piece->at;
+    uint64_t end = piece->at + (rest < PIECE_SIZE ? rest : PIECE_SIZE);
+    bool good = true;
+    for (uint64_t at = piece->at; good && at < end; at += WRITE_SIZE) {
+        good = rwd_segment__write(fd, at, zeros, end - at < WRITE_SIZE ? end - at : WRITE_SIZE);
+    }
+    return good;
 }
 
 bool rwd_journal__filler_fill(struct rwd_journal_filler *filler)
 {
-    static const char zeros[PIECE_SIZE];
     struct part piece = begin_piece(filler);
     if (piece.base == no_segment) {
         return false;
     }
     open_segment(filler, piece.base);
-    uint64_t rest = piece.size - piece.at;
-    size_t size = rest < sizeof zeros ? (size_t)rest : sizeof zeros;
-    bool good = filler->fd >= 0 && rwd_segment__write(filler->fd, piece.at, zeros, size);
+    bool good = filler->fd >= 0 && write_zeros(filler->fd, &piece);
     end_piece(filler);
     /* What could not be filled is left as it is. */
     return good && fdatasync(filler->fd) == 0;

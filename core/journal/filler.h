@@ -3,10 +3,10 @@
  *
  * Why: a preallocated extent becomes a written one at its first sync, which costs a small commit
  * twice its time (bench_journal). So zeros go ahead of the commits, the whole of the segment in use
- * and then the whole of the next. They are written and synced a piece at a time by a thread of
- * their own: a commit that carried a megabyte of them made one ack in a hundred wait for
- * milliseconds. Where commits are large, or nothing has been written yet, nothing is filled: it
- * would be for nothing.
+ * and then the whole of the next. They are written past the page cache (a fortieth of the CPU) and
+ * synced a piece at a time by a thread of their own: a commit that carried a megabyte of them made
+ * one ack in a hundred wait for milliseconds. Where commits are large, or nothing has been written
+ * yet, nothing is filled: it would be for nothing.
  *
  * Safety: the writer claims every byte before it writes it. The filler keeps well behind what is
  * claimed, and a claim that meets a piece in the making waits for it.

@@ -85,9 +85,8 @@ void rwd_journal_close(struct rwd_journal_writer *writer);
 RWD_MUST_USE enum rwd_status rwd_journal_prepare(
     struct rwd_journal_writer *writer, struct rwd_error *error);
 
-/* A piece of what is done beside the commits: zeros ahead of them (filler.h), and what is far
- * behind them let go of in the page cache (trail.h). False: there is nothing to do now. From one
- * thread, any, besides the writer's own. */
+/* A piece of what is done beside the commits: zeros ahead of them (filler.h). False: there is
+ * nothing to do now. From one thread, any, besides the writer's own. */
 bool rwd_journal_tend(struct rwd_journal_writer *writer);
 
 /* Appends to memory; body is given in parts, copied at once. Sets record->position. Never blocks on

@@ -173,6 +173,21 @@ bool rwd_segment__write(int fd, uint64_t offset, const char *data, size_t size)
     return true;
 }
 
+void rwd_segment__go_direct(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || RWD_FAULT_ERROR("journal.direct") ||
+        fcntl(fd, F_SETFL, flags | O_DIRECT) != 0) {
+        return;
+    }
+    /* Some take the flag and refuse the blocks. */
+    char *block = rwd_new_aligned(RWD_BLOCK_SIZE, RWD_BLOCK_SIZE);
+    if (pread(fd, block, RWD_BLOCK_SIZE, 0) < 0) {
+        (void)fcntl(fd, F_SETFL, flags);
+    }
+    rwd_free(block);
+}
+
 bool rwd_segment__sync_folder(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,6 +1,5 @@
 #include "journal/filler.h"
 #include "journal/recover.h"
-#include "journal/trail.h"
 
 #include "base/check.h"
 #include "base/fault.h"
@@ -19,7 +18,7 @@
 
 enum {
     SEGMENT_SIZE_DEFAULT = 256 << 20,
-    BUFFER_SIZE_FIRST = 256 << 10,
+    BLOCKS_SIZE_FIRST = 256 << 10,
 };
 
 struct rwd_journal_writer {
@@ -32,10 +31,9 @@ struct rwd_journal_writer {
     int fd;
     uint64_t base;
     uint64_t size;
-    uint64_t offset; /* where the commit in the buffer goes; all before it is durable */
+    uint64_t offset; /* where the commit goes; all before it is durable */
     uint64_t previous_end;
     struct rwd_journal_filler *filler;
-    struct rwd_journal_trail *trail;
     int next_fd; /* -1: not prepared */
     uint64_t next_size;
 
@@ -44,12 +42,39 @@ struct rwd_journal_writer {
     uint8_t chain[RWD_JOURNAL_CHAIN_SIZE];
     _Atomic uint64_t durable; /* read by any thread */
 
-    char *buffer; /* the commit: [segment header], records */
-    size_t buffer_size;
+    /* Whole blocks, as they are written: what the last commit left of its last block, once more,
+     * then the commit: [segment header], records. */
+    char *blocks;
     size_t capacity;
+    size_t carried_size;
+    size_t commit_size;
     uint32_t record_count;
     int64_t time_ms;
 };
+
+/* Room for a commit of that size, what is carried before it and zeros to the end of its block. */
+static void make_room(struct rwd_journal_writer *writer, size_t commit_size)
+{
+    size_t needed = writer->carried_size + commit_size + RWD_BLOCK_SIZE;
+    size_t capacity = writer->capacity == 0 ? BLOCKS_SIZE_FIRST : writer->capacity;
+    while (capacity < needed) {
+        capacity *= 2;
+    }
+    if (capacity != writer->capacity) {
+        char *blocks = rwd_new_aligned(capacity, RWD_BLOCK_SIZE);
+        if (writer->blocks != NULL) {
+            memcpy(blocks, writer->blocks, writer->carried_size + writer->commit_size);
+        }
+        rwd_free(writer->blocks);
+        writer->blocks = blocks;
+        writer->capacity = capacity;
+    }
+}
+
+static char *commit_at(const struct rwd_journal_writer *writer, size_t offset)
+{
+    return writer->blocks + writer->carried_size + offset;
+}
 
 /* ---- opening ---- */
 
@@ -109,9 +134,16 @@ static enum rwd_status find_end(struct rwd_journal_writer *writer, struct rwd_er
     if (status != RWD_OK) {
         return status;
     }
+    rwd_segment__go_direct(writer->fd);
     writer->base = end.base;
     writer->size = end.size;
     writer->offset = end.offset;
+    writer->carried_size = end.offset % RWD_BLOCK_SIZE;
+    make_room(writer, 0);
+    if (!rwd_segment__read(
+            writer->fd, end.offset - writer->carried_size, writer->blocks, RWD_BLOCK_SIZE)) {
+        return rwd_fail(error, RWD_UNAVAILABLE, "journal %s: %s", writer->dir, strerror(errno));
+    }
     writer->previous_end = end.previous_end;
     writer->sequence = end.sequence;
     writer->sequence_at_open = end.sequence;
@@ -147,7 +179,6 @@ enum rwd_status rwd_journal_open(const struct rwd_journal_options *options,
         rwd_journal_close(opened);
         return status;
     }
-    opened->trail = rwd_journal__trail_create(opened->dir, opened->base, opened->offset);
     *writer = opened;
     return RWD_OK;
 }
@@ -164,8 +195,7 @@ void rwd_journal_close(struct rwd_journal_writer *writer)
         }
     }
     rwd_journal__filler_destroy(writer->filler);
-    rwd_journal__trail_destroy(writer->trail);
-    rwd_free(writer->buffer);
+    rwd_free(writer->blocks);
     rwd_free(writer->dir);
     rwd_free(writer);
 }
@@ -196,14 +226,14 @@ enum rwd_status rwd_journal_prepare(struct rwd_journal_writer *writer, struct rw
             return made;
         }
     }
+    rwd_segment__go_direct(writer->next_fd);
     rwd_journal__filler_offer(writer->filler, base, writer->next_size);
     return RWD_OK;
 }
 
 bool rwd_journal_tend(struct rwd_journal_writer *writer)
 {
-    bool let_go = rwd_journal__trail_follow(writer->trail, rwd_journal_durable(writer));
-    return rwd_journal__filler_fill(writer->filler) || let_go;
+    return rwd_journal__filler_fill(writer->filler);
 }
 
 /* In memory; the disk hears of it with the first commit. */
@@ -215,22 +245,11 @@ static void roll(struct rwd_journal_writer *writer)
     writer->size = writer->next_size;
     writer->fd = writer->next_fd;
     writer->offset = 0;
+    writer->carried_size = 0;
     writer->next_fd = -1;
 }
 
 /* ---- appending ---- */
-
-static void make_room(struct rwd_journal_writer *writer, size_t size)
-{
-    size_t capacity = writer->capacity == 0 ? BUFFER_SIZE_FIRST : writer->capacity;
-    while (capacity < size) {
-        capacity *= 2;
-    }
-    if (capacity != writer->capacity) {
-        writer->buffer = rwd_grow(writer->buffer, capacity);
-        writer->capacity = capacity;
-    }
-}
 
 /* The first record of a commit: decides which segment the commit goes to. */
 static enum rwd_status begin_commit(
@@ -248,7 +267,6 @@ static enum rwd_status begin_commit(
         roll(writer);
         header = RWD_SEGMENT_HEADER_SIZE;
     }
-    make_room(writer, BUFFER_SIZE_FIRST);
     if (header != 0) {
         struct rwd_segment_header first = {.size = writer->size,
             .base = writer->base,
@@ -256,9 +274,9 @@ static enum rwd_status begin_commit(
             .sequence_before = writer->sequence,
             .created_ms = time_ms};
         memcpy(first.chain, writer->chain, sizeof first.chain);
-        rwd_segment__put_header(&first, writer->buffer);
+        rwd_segment__put_header(&first, commit_at(writer, 0));
     }
-    writer->buffer_size = header;
+    writer->commit_size = header;
     return RWD_OK;
 }
 
@@ -286,14 +304,12 @@ enum rwd_status rwd_journal_append(struct rwd_journal_writer *writer, struct rwd
             return status;
         }
     }
-    size_t full = writer->buffer_size + padded + RWD_SEAL_SIZE;
+    size_t full = writer->commit_size + padded + RWD_SEAL_SIZE;
     if (full > RWD_COMMIT_SIZE_MAX || full > writer->size - writer->offset) {
         return RWD_BUSY;
     }
-    if (full > writer->capacity) {
-        make_room(writer, full);
-    }
-    char *at = writer->buffer + writer->buffer_size;
+    make_room(writer, full);
+    char *at = commit_at(writer, writer->commit_size);
     char *body = at + RWD_RECORD_HEADER_SIZE;
     for (size_t i = 0; i < part_count; i++) {
         if (parts[i].size > 0) {
@@ -302,9 +318,9 @@ enum rwd_status rwd_journal_append(struct rwd_journal_writer *writer, struct rwd
         }
     }
     rwd_frame__put(at, record, body_size);
-    record->position = writer->base + writer->offset + writer->buffer_size;
+    record->position = writer->base + writer->offset + writer->commit_size;
     record->size_on_disk = (uint32_t)padded;
-    writer->buffer_size += padded;
+    writer->commit_size += padded;
     writer->record_count++;
     writer->time_ms = record->time_ms;
     if (record->sequence > writer->sequence) {
@@ -315,23 +331,44 @@ enum rwd_status rwd_journal_append(struct rwd_journal_writer *writer, struct rwd
 
 /* ---- committing ---- */
 
-static size_t put_seal(struct rwd_journal_writer *writer)
+static void put_seal(struct rwd_journal_writer *writer)
 {
-    char *at = writer->buffer + writer->buffer_size;
+    char *at = commit_at(writer, writer->commit_size);
     uint64_t begin = writer->base + writer->offset;
     struct rwd_record seal = {.type = RWD_RECORD_SEAL,
         .key_id = writer->record_count,
         .sequence = writer->sequence,
         .time_ms = writer->time_ms,
         .user_fingerprint = begin,
-        .event_fingerprint = begin + writer->buffer_size};
+        .event_fingerprint = begin + writer->commit_size};
     /* Twice: the hash covers the header, the header's CRC covers the hash. */
     memset(at + RWD_RECORD_HEADER_SIZE, 0, RWD_JOURNAL_CHAIN_SIZE);
     rwd_frame__put(at, &seal, RWD_JOURNAL_CHAIN_SIZE);
-    rwd_frame__chain(writer->chain, writer->buffer, writer->buffer_size, writer->chain);
+    rwd_frame__chain(writer->chain, commit_at(writer, 0), writer->commit_size, writer->chain);
     memcpy(at + RWD_RECORD_HEADER_SIZE, writer->chain, RWD_JOURNAL_CHAIN_SIZE);
     rwd_frame__put(at, &seal, RWD_JOURNAL_CHAIN_SIZE);
-    return writer->buffer_size + RWD_SEAL_SIZE;
+    writer->commit_size += RWD_SEAL_SIZE;
+}
+
+/* The last block is written whole, with zeros behind the commit. The next commit writes it again,
+ * with the same bytes before its own: a write that is torn leaves them as they are. */
+static bool write_blocks(const struct rwd_journal_writer *writer)
+{
+    size_t used = writer->carried_size + writer->commit_size;
+    size_t padding = -used % RWD_BLOCK_SIZE;
+    memset(writer->blocks + used, 0, padding);
+    return rwd_segment__write(
+        writer->fd, writer->offset - writer->carried_size, writer->blocks, used + padding);
+}
+
+static void carry_last_block(struct rwd_journal_writer *writer)
+{
+    size_t used = writer->carried_size + writer->commit_size;
+    writer->carried_size = used % RWD_BLOCK_SIZE;
+    memmove(writer->blocks, writer->blocks + used - writer->carried_size, writer->carried_size);
+    writer->offset += writer->commit_size;
+    writer->commit_size = 0;
+    writer->record_count = 0;
 }
 
 enum rwd_status rwd_journal_commit(struct rwd_journal_writer *writer, struct rwd_error *error)
@@ -343,12 +380,12 @@ enum rwd_status rwd_journal_commit(struct rwd_journal_writer *writer, struct rwd
     if (writer->record_count == 0) {
         return RWD_OK;
     }
-    size_t size = put_seal(writer);
-    rwd_journal__filler_claim(writer->filler, writer->base, writer->size, writer->offset, size);
+    put_seal(writer);
+    rwd_journal__filler_claim(
+        writer->filler, writer->base, writer->size, writer->offset, writer->commit_size);
     const char *what = "write";
     RWD_FAULT_POINT("journal.write.before");
-    bool good = !RWD_FAULT_ERROR("journal.write") &&
-                rwd_segment__write(writer->fd, writer->offset, writer->buffer, size);
+    bool good = !RWD_FAULT_ERROR("journal.write") && write_blocks(writer);
     RWD_FAULT_POINT("journal.write.after");
     if (good) {
         what = "sync";
@@ -363,16 +400,14 @@ enum rwd_status rwd_journal_commit(struct rwd_journal_writer *writer, struct rwd
             "journal %s: %s at position %llu: %s; nothing more is written, the process must stop",
             writer->dir, what, (unsigned long long)writer->base + writer->offset, strerror(failed));
     }
-    writer->offset += size;
-    writer->buffer_size = 0;
-    writer->record_count = 0;
+    carry_last_block(writer);
     atomic_store_explicit(&writer->durable, writer->base + writer->offset, memory_order_release);
     return RWD_OK;
 }
 
 uint64_t rwd_journal_end(const struct rwd_journal_writer *writer)
 {
-    return writer->base + writer->offset + writer->buffer_size;
+    return writer->base + writer->offset + writer->commit_size;
 }
 
 uint64_t rwd_journal_durable(const struct rwd_journal_writer *writer)

@@ -9,7 +9,8 @@
  *   arms           { name = weight, ... }: 2 to 8, weights are whole numbers in proportion; the
  *                  control is the arm "control", or else the first by name
  *   coverage       per cent of those eligible, 0 to 100 (100): growing it moves nobody
- *   holdout        per cent kept out of every arm, 0 to 50 (0): the same users all over a group
+ *   holdout        per cent kept out of every arm, 0 to 50 (0): the same users all over a group;
+ *                  results compare them with those who take part
  *   group          "season", or { name = "season", from = 0, to = 50 }: per cent of the exclusion
  *                  group that are this experiment's; experiments in force must not overlap
  *   strata         list of "payer", "geo", "platform": the split is watched in each
@@ -72,6 +73,9 @@ static void read_arms(const struct rwd_fields *parent, struct rwd_experiment *ex
         }
         if (strcmp(name, "otherwise") == 0) {
             rwd_fields_fail(&fields, name, "is what by_arm calls those in no arm");
+        }
+        if (strcmp(name, RWD_EXPERIMENT_HOLDOUT) == 0) {
+            rwd_fields_fail(&fields, name, "is what results call those that holdout keeps out");
         }
         if (experiment->arm_count == RWD_EXPERIMENT_ARM_COUNT_MAX) {
             rwd_fields_fail(&fields, NULL, "are more than %d", RWD_EXPERIMENT_ARM_COUNT_MAX);

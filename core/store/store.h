@@ -59,8 +59,8 @@ struct rwd_points_row {
     int64_t points;
 };
 
-/* What tells the cause (user, rule, version, hash, threshold, event) and created_ms never changes:
- * CORRUPT from a checkpoint that would. */
+/* What tells the cause (user, rule, version, hash, threshold, event, schema, experiment, arm) and
+ * created_ms never changes: CORRUPT from a checkpoint that would. */
 struct rwd_task_row {
     struct rwd_text task_id; /* "rt_..." */
     struct rwd_text user_id;
@@ -69,6 +69,9 @@ struct rwd_task_row {
     struct rwd_text content_hash; /* hex */
     uint64_t threshold;
     struct rwd_text event_id;
+    struct rwd_text schema_id;  /* "bet/1.2.0"; empty in rows from before there was one */
+    struct rwd_text experiment; /* its key; empty: in no arm */
+    struct rwd_text arm;
     struct rwd_text kind;
     struct rwd_text reward; /* JSON as in the API: {"type":...,"amount":...} */
     struct rwd_text state;  /* the task as player.h encodes it, to take it up again */
@@ -92,6 +95,10 @@ struct rwd_ledger_row {
     struct rwd_text pool_id;
     struct rwd_text rule_id;
     struct rwd_text version;
+    struct rwd_text content_hash; /* this and the next three: as in the task */
+    struct rwd_text schema_id;
+    struct rwd_text experiment;
+    struct rwd_text arm;
     struct rwd_text kind;
     struct rwd_text reward;
     int64_t cost_minor;

@@ -123,7 +123,7 @@ function rule(fields) end
 ---@field eligible? rewardd.Where
 ---@field arms table<string, integer> weights, 2 to 8 arms
 ---@field coverage? number per cent of those eligible; growing it moves nobody
----@field holdout? number per cent kept out of every arm
+---@field holdout? number per cent kept out of every arm; results compare the others with them
 ---@field group? string|{ name: string, from?: number, to?: number } nobody is in two of a group
 ---@field strata? ("payer"|"geo"|"platform")[]
 ---@field metrics rewardd.Metrics

@@ -1,6 +1,7 @@
 """The life of a rule version, live: canaries, ramps with guards, shadows, deploys, rollbacks."""
 
 import json
+import re
 import time
 
 import pytest
@@ -207,6 +208,85 @@ def test_a_ramp_that_spends_too_much_rolls_itself_back(make_daemon, wallet, spin
     found = state_of(daemon, "2.0.0")
     assert found["state"] == ("canary" if verdict == "running" else "retired"), found
     assert ("money" in found["ramp"]["why"]) == (verdict != "running"), found
+
+
+def wait_ramp(daemon, state, send):
+    """Sends until the ramp of 2.0.0 stands so; what it then says of itself."""
+    def stands():
+        send()
+        return state_of(daemon, "2.0.0")["ramp"]["state"] == state
+    daemon.wait_for(stands, what=f"the ramp is {state}")
+    return state_of(daemon, "2.0.0")
+
+
+def check_held_where_it_is(daemon, share, word):
+    """Nobody gains the version, nobody loses it, also after a restart; a person may let it go on."""
+    found = state_of(daemon, "2.0.0")
+    assert (found["state"], found["share"], found["ramp"]["state"]) == ("canary", share, "held")
+    assert found["ramp"]["why"].startswith(word) and found["actor"] == "ramp", found
+    assert "ALERT: its ramp is held" in daemon.log()
+    holders = new_ones(daemon, USERS)
+    assert 0.6 * share < 100 * len(holders) / len(USERS) < 1.4 * share
+    daemon.restart()
+    assert new_ones(daemon, USERS) == holders
+    found = state_of(daemon, "2.0.0")
+    assert (found["share"], found["ramp"]["state"]) == (share, "held")
+    assert "held" in daemon.ctl("rules", "status", "live").stdout
+
+
+SLOW = "(function() local n = 0 for i = 1, 5000 do n = n + i end return 10 end)()"
+
+
+def test_a_ramp_whose_calls_cost_more_is_held(make_daemon):
+    """Some ten thousand instructions a call instead of one or two."""
+    daemon = make_daemon(rules={("live", "1.0.0"): version("1.0.0", "1")})
+    upload(daemon, version("2.0.0", SLOW))
+    ramp(daemon, every_ms=86400000, steps=[50, 100], guards={"calls_min": 20})
+    wait_ramp(daemon, "held", lambda: versions_of(daemon, USERS[:200]))
+    stats = {number: state_of(daemon, number)["stats"] for number in ("1.0.0", "2.0.0")}
+    assert stats["2.0.0"]["cost_p99_us"] > 20
+    check_held_where_it_is(daemon, 50, "cost: ")
+    # Whoever asks for it without the guard has it grow.
+    ramp(daemon, steps=[60, 100], guards={"calls_min": 20, "cost_percent": 0, "srm": False})
+    wait_ramp(daemon, "done", lambda: versions_of(daemon, USERS[:200]))
+
+
+@pytest.mark.parametrize("kyc, verdict", [(0, "done"), (2, "held")])
+def test_a_ramp_that_holds_more_rewards_is_held(make_daemon, wallet, kyc, verdict):
+    """The canary's rewards wait for a KYC level that nobody has; they cost what the others cost."""
+    def paying(number, score, level):
+        return version(number, score, milestones=[(1, rulebook.freespins(10))],
+                       guards=rulebook.guards(kyc=level))
+    daemon = make_daemon(rules={("live", "1.0.0"): paying("1.0.0", "1", 0)})
+    upload(daemon, paying("2.0.0", "10", kyc))
+    guards = {"calls_min": 50, "cost_percent": 0, "money_percent": 0, "srm": False}
+    ramp(daemon, every_ms=500, steps=[50, 100], guards=guards)
+    fresh = iter(range(100000))
+    found = wait_ramp(daemon, verdict, lambda: versions_of(
+        daemon, [f"holder{next(fresh)}" for _ in range(200)]))
+    if verdict == "done":
+        assert found["state"] == "active"
+        return
+    assert "100.0 per cent of its rewards are held, 0.0 of those of" in found["ramp"]["why"], found
+    assert found["stats"]["held"] == found["stats"]["reward_tasks"] > 0
+    check_held_where_it_is(daemon, 50, "held: ")
+
+
+@pytest.mark.parametrize("everybody", [True, False])
+def test_a_ramp_whose_players_do_not_divide_as_told_is_held(live, everybody):
+    """Something keeps the events of those away who have the version that is to be replaced."""
+    activate(live, "2.0.0", share=50)
+    wait_share(live, 50)
+    half = new_ones(live, USERS)
+    senders = USERS if everybody else sorted(half)
+    ramp(live, every_ms=1000, steps=[60, 100], guards={"calls_min": 100, "cost_percent": 0})
+    found = wait_ramp(live, "done" if everybody else "held", lambda: versions_of(live, senders))
+    if everybody:
+        assert found["state"] == "active"
+        return
+    assert re.match(r"srm: (\d+) of \1 players seen have it, \d+ were to \(p = [\d.e-]+\)",
+                    found["ramp"]["why"]), found
+    check_held_where_it_is(live, 60, "srm: ")
 
 
 def test_bad_ramps_are_refused(live):

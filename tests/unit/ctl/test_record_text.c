@@ -151,11 +151,18 @@ static void test_an_event_brings_the_story_of_its_tasks(void **state)
 {
     (void)state;
     struct story story;
-    struct rwd_task task = {.id = {.bytes = {1}}, .rule_no = 1, .version_no = 1};
+    struct rwd_task task = {.id = {.bytes = {1}},
+        .rule_no = 1,
+        .version_no = 1,
+        .schema_id = "bet/1.0.0",
+        .experiment_version_no = 1,
+        .arm = "treatment"};
     struct rwd_task_id other = {.bytes = {2}};
     begin(&story, &(struct rwd_record_filter){.event_id = "e1"});
     put_rules(&story);
     put_event(&story, &task);
+    assert_non_null(strstr(rwd_buffer_c_string(&story.out),
+        "\"schema_id\":\"bet/1.0.0\",\"experiment\":\"win\",\"arm\":\"treatment\""));
     put_approval(&story, task.id);
     put_approval(&story, other);
     assert_int_equal(line_count(&story), 2);

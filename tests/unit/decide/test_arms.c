@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "base/memory.h"
+#include "domain/experiment.h"
 
 #define EXPERIMENT(more)                                                                           \
     "return experiment { key = 'ab', version = '1.0.0', strata = { 'payer', 'geo' }, " more        \
@@ -85,6 +86,71 @@ static void who_may_not_take_part_is_in_no_arm(void **state)
     }
 }
 
+/* With half of the users held out, both kinds are met; each is recorded once, when first asked. */
+static void who_is_held_out_is_recorded_and_hears_of_no_arm(void **state)
+{
+    (void)state;
+    unsigned held_out = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        struct world w;
+        char user[16];
+        world_open(&w);
+        world_of(&w, EXPERIMENT("holdout = 50,"), RULE("r", TELLS));
+        (void)snprintf(user, sizeof user, "held-%u", i);
+        struct rwd_player *player = rwd_player_create(rwd_text_of(user), 1);
+        player->profile = w.player->profile;
+        rwd_player_destroy(w.player);
+        w.player = player;
+        world_event(&w, "e1", "bet", noon_ms, ",\"payer_flag\":true", "{}");
+        w.event.user_id = rwd_player_user_id(w.player);
+        assert_int_equal(world_take(&w), RWD_OK);
+        bool is_held_out = world_total(&w, "r") == 3;
+        held_out += is_held_out;
+        assert_int_equal(w.decision.exposure_count, 1);
+        assert_int_equal(
+            rwd_text_is(w.decision.exposures[0].arm, RWD_EXPERIMENT_HOLDOUT), is_held_out);
+        assert_true(rwd_text_is(w.decision.exposures[0].stratum, "payer=yes,geo=TR"));
+        assert_true(rwd_text_equal(w.decision.effects[0].arm, w.decision.exposures[0].arm));
+        assert_true(rwd_text_is(w.decision.exposures[0].arm, known(&w)));
+        world_event(&w, "e2", "bet", noon_ms + 1, "", "{}");
+        w.event.user_id = rwd_player_user_id(w.player);
+        assert_int_equal(world_take(&w), RWD_OK);
+        assert_int_equal(w.decision.exposure_count, 0);
+        assert_true(rwd_text_is(w.decision.effects[0].arm, known(&w)));
+        world_close(&w);
+    }
+    assert_in_range(held_out, 8, 32);
+}
+
+/* It used to ask a rulebook that nobody had given it, and fell. */
+static void a_shadow_is_told_the_arm_and_exposes_nobody(void **state)
+{
+    (void)state;
+    struct world w;
+    size_t count = 0;
+    struct rwd_decision decision;
+    struct rwd_player_rule own = {0};
+    enum rwd_rule_verdict verdict = RWD_RULE_ERROR;
+    world_open(&w);
+    world_of(&w, EXPERIMENT(""), RULE("r", TELLS));
+    const struct rwd_rulebook_entry *entries =
+        rwd_rulebook_for(w.rulebook, RWD_TEXT("bet"), &count);
+    assert_int_equal(count, 1);
+    own.rule_no = entries[0].rule->rule_no;
+    world_event(&w, "e1", "bet", noon_ms, "", "{}");
+    const struct rwd_decide_facts facts = world_facts(&w, noon_ms);
+    assert_int_equal(rwd_decide_shadow(&facts, &entries[0], &w.event, w.player, &w.player->profile,
+                         &own, &w.arena, &decision, &verdict),
+        RWD_OK);
+    assert_int_equal(verdict, RWD_RULE_FIRED);
+    assert_int_equal(decision.exposure_count, 0);
+    uint64_t shown = decision.effects[0].points;
+    assert_int_equal(bet(&w, "e1", noon_ms, ""), shown);
+    assert_true(rwd_text_equal(decision.effects[0].arm, w.decision.effects[0].arm));
+    assert_int_equal(w.decision.exposure_count, 1);
+    world_close(&w);
+}
+
 static void a_rule_that_fails_was_told_nothing(void **state)
 {
     (void)state;
@@ -156,6 +222,8 @@ int main(void)
         cmocka_unit_test(the_first_question_exposes_and_the_next_do_not),
         cmocka_unit_test(another_version_keeps_the_arm),
         cmocka_unit_test(who_may_not_take_part_is_in_no_arm),
+        cmocka_unit_test(who_is_held_out_is_recorded_and_hears_of_no_arm),
+        cmocka_unit_test(a_shadow_is_told_the_arm_and_exposes_nobody),
         cmocka_unit_test(a_rule_that_fails_was_told_nothing),
         cmocka_unit_test(two_rules_of_one_event_expose_once),
         cmocka_unit_test(an_experiment_that_is_not_in_force_is_nobodys),

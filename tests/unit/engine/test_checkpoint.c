@@ -242,6 +242,42 @@ static void rows_of_one_task(void **state)
     }
 }
 
+/* What the rule was told goes from the decision into the task, its row and the ledger. */
+static void rows_name_schema_and_arm(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"experiments/ab", "r"};
+    static const char *const sources[] = {
+        "return experiment { key = 'ab', version = '1.0.0', arms = { control = 1, treatment = 1 },"
+        " metrics = { primary = { event = 'deposit' } } }",
+        "return rule { id = 'r', version = '1.0.0', on = 'bet', experiment = 'ab',"
+        " guards = { budget = 'season', kyc_min_level = 0 }, grant = function(event, player)"
+        " if player.arm() then return bonus_cash { amount = '2.00', currency = 'EUR' } end end }"};
+    struct rwd_directory *directory = directory_of(ids, 2);
+    struct rwd_checkpoint_message *message = rwd_checkpoint_message_create();
+    struct world w;
+    world_open(&w);
+    world_rules(&w, sources, 2);
+    assert_int_equal(world_rule_no(&w, "experiments/ab"), 1);
+    assert_int_equal(world_send(&w, "e1", "bet", noon_ms, "", "{}"), RWD_OK);
+    const char *arm = rwd_player_arm(w.player, 1);
+    assert_int_equal(command(&w, RWD_TASK_CLAIM), RWD_OK);
+    assert_int_equal(command(&w, RWD_TASK_SUCCESS), RWD_OK);
+    rwd_checkpoint_add_player(message, w.player, directory, w.pools);
+    const struct rwd_task_row *row = &message->rows.tasks[0];
+    assert_true(rwd_text_is(row->schema_id, "bet/1.0.0"));
+    assert_true(rwd_text_is(row->experiment, "ab"));
+    assert_true(arm[0] != '\0' && rwd_text_is(row->arm, arm));
+    const struct rwd_ledger_row *posted = &message->rows.ledger[0];
+    assert_true(rwd_text_equal(posted->content_hash, row->content_hash));
+    assert_true(rwd_text_is(posted->schema_id, "bet/1.0.0"));
+    assert_true(rwd_text_is(posted->experiment, "ab"));
+    assert_true(rwd_text_is(posted->arm, arm));
+    rwd_checkpoint_message_destroy(message);
+    rwd_directory_destroy(directory);
+    world_close(&w);
+}
+
 /* Texts are copies: what they were made from may go. */
 static void rows_of_nobody(void **state)
 {
@@ -285,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_life_in_checkpoints),
         cmocka_unit_test(rows_of_one_task),
+        cmocka_unit_test(rows_name_schema_and_arm),
         cmocka_unit_test(rows_of_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,13 +30,11 @@ static void numbers_to_names(void **state)
     assert_null(rwd_directory_rule(directory, UINT32_MAX));
     assert_string_equal(rwd_directory_version(directory, 1025)->version, "1025.0.0");
     assert_string_equal(rwd_directory_rule(directory, 1000)->rule_id, "rule-1000");
-    assert_int_equal(
-        rwd_directory_find(directory, RWD_TEXT("rule-1"), RWD_TEXT("3.0.0"))->version_no, 3);
-    assert_int_equal(
-        rwd_directory_find(directory, RWD_TEXT("rule-1000"), RWD_TEXT("3000.0.0"))->version_no,
-        3000);
-    assert_null(rwd_directory_find(directory, RWD_TEXT("rule-1"), RWD_TEXT("4.0.0")));
-    assert_null(rwd_directory_find(directory, RWD_TEXT("rule"), RWD_TEXT("3.0.0")));
+    struct rwd_directory_entry experiment = {
+        .rule_no = 1001, .version_no = 3001, .rule_id = "experiments/ab"};
+    assert_int_equal(rwd_directory_add(directory, &experiment), RWD_OK);
+    assert_true(rwd_text_is(rwd_directory_experiment(directory, 3001), "ab"));
+    assert_int_equal(rwd_directory_experiment(directory, 0).size, 0);
     rwd_directory_destroy(directory);
     rwd_directory_destroy(NULL);
 }

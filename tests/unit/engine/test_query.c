@@ -210,6 +210,9 @@ static void store_tasks(struct fixture *f, unsigned count)
             .content_hash = RWD_TEXT("bb"),
             .threshold = i == 1 ? 0 : 100,
             .event_id = RWD_TEXT("e1"),
+            .schema_id = i == 1 ? RWD_TEXT("") : RWD_TEXT("bet/1.2.0"),
+            .experiment = i == 1 ? RWD_TEXT("") : RWD_TEXT("ab"),
+            .arm = i == 1 ? RWD_TEXT("") : RWD_TEXT("treatment"),
             .kind = RWD_TEXT("cash"),
             .reward = RWD_TEXT("{\"type\":\"cash\",\"amount\":\"2.00\",\"currency\":\"EUR\"}"),
             .state = rwd_buffer_text(&states[i]),
@@ -246,14 +249,16 @@ static void tasks_by_pages(void **state)
     assert_int_equal(count_of(first, "reward_task_id"), 2);
     assert_has(first, "{\"items\":[{\"reward_task_id\":\"rt_03000000000000000000000000000000\","
                       "\"user_id\":\"u\\\"1\",\"origin\":{\"rule_id\":\"capped\",\"version\":\"1.0."
-                      "0\",\"content_hash\":\"bb\",\"threshold\":100,\"event_id\":\"e1\"},"
+                      "0\",\"content_hash\":\"bb\",\"threshold\":100,\"event_id\":\"e1\","
+                      "\"schema_id\":\"bet/1.2.0\",\"experiment\":\"ab\",\"arm\":\"treatment\"},"
                       "\"reward\":{\"type\":\"cash\",\"amount\":\"2.00\",\"currency\":\"EUR\"},"
                       "\"pool_id\":\"nov_season\",\"cost\":\"2.00\",\"currency\":\"EUR\","
                       "\"status\":\"failed\",\"reason\":\"attempts_used_up\",\"attempts\":8,"
                       "\"next_attempt_at\":null,\"payout_id\":null,"
                       "\"created_at\":\"2025-10-24T11:37:24Z\","
                       "\"updated_at\":\"2025-10-24T11:37:25Z\"},");
-    assert_has(first, "\"threshold\":null");
+    assert_has(first, "\"threshold\":null,\"event_id\":\"e1\",\"schema_id\":null,"
+                      "\"experiment\":null,\"arm\":null}");
     struct rwd_inquiry *second = rwd_inquiry_create(RWD_INQUIRY_TASKS, f);
     second->filter.cursor = next_cursor(first, second);
     ask(f, second);
@@ -326,6 +331,7 @@ static void ledger_letters_and_counts(void **state)
     store_tasks(f, 2);
     const struct rwd_ledger_row ledger = {RWD_TEXT("rt_01000000000000000000000000000000"),
         RWD_TEXT("u1"), RWD_TEXT("nov_season"), RWD_TEXT("capped"), RWD_TEXT("1.0.0"),
+        RWD_TEXT("cc"), RWD_TEXT("bet/1.2.0"), RWD_TEXT("ab"), RWD_TEXT("control"),
         RWD_TEXT("cash"), RWD_TEXT("{\"type\":\"cash\"}"), 200, RWD_TEXT("EUR"), RWD_TEXT("p1"),
         MS(9)};
     const struct rwd_dead_letter_row letter = {RWD_TEXT("dl_1"), RWD_TEXT("events"),
@@ -340,6 +346,8 @@ static void ledger_letters_and_counts(void **state)
 
     struct rwd_inquiry *inquiry = rwd_inquiry_create(RWD_INQUIRY_LEDGER, f);
     ask(f, inquiry);
+    assert_has(inquiry, "\"version\":\"1.0.0\",\"content_hash\":\"cc\",\"schema_id\":\"bet/1.2.0\","
+                        "\"experiment\":\"ab\",\"arm\":\"control\",\"kind\":\"cash\"");
     assert_has(inquiry, "\"cost\":\"2.00\",\"currency\":\"EUR\",\"payout_id\":\"p1\","
                         "\"posted_at\":\"2025-10-24T11:37:30Z\"}");
     rwd_inquiry_destroy(inquiry);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "domain/rollout.h"
 #include "experiment/arm.h"
 #include "experiment/assign.h"
 #include "experiment/statistics.h"
@@ -59,6 +60,7 @@ static void a_holdout_is_in_no_arm_and_takes_evenly(void **state)
 {
     (void)state;
     const double even[] = {0.5, 0.5};
+    const double planned[] = {0.475, 0.475, 0.05};
     struct rwd_experiment all = experiment_of("season_bonus");
     struct rwd_experiment held = all;
     held.holdout = 0.05;
@@ -67,16 +69,56 @@ static void a_holdout_is_in_no_arm_and_takes_evenly(void **state)
     for (unsigned user = 0; user < USER_COUNT; user++) {
         int arm = arm_of(&all, user, "");
         int now = arm_of(&held, user, "");
-        assert_true(now == arm || now == RWD_ASSIGN_NOWHERE);
-        if (now == RWD_ASSIGN_NOWHERE) {
+        assert_true(now == arm || now == RWD_EXPERIMENT_HELD_OUT);
+        if (now == RWD_EXPERIMENT_HELD_OUT) {
             out[arm]++;
         } else {
             in[now]++;
         }
     }
-    assert_true(fabs((double)(out[0] + out[1]) / USER_COUNT - 0.05) < 0.006);
+    const uint64_t groups[] = {in[0], in[1], out[0] + out[1]};
+    assert_true(rwd_stat_srm(groups, planned, 3).p > 0.001);
     assert_true(rwd_stat_srm(out, even, 2).p > 0.001);
     assert_true(rwd_stat_srm(in, even, 2).p > 0.001);
+}
+
+/* Held out is only who would be in an arm: both come from the same users, whatever the coverage. */
+static void a_holdout_is_drawn_from_those_covered(void **state)
+{
+    (void)state;
+    struct rwd_experiment all = experiment_of("season_bonus");
+    all.coverage = 0.4;
+    struct rwd_experiment held = all;
+    held.holdout = 0.2;
+    for (unsigned user = 0; user < USER_COUNT; user++) {
+        int arm = arm_of(&all, user, "");
+        int now = arm_of(&held, user, "");
+        assert_true(now == arm || (arm >= 0 && now == RWD_EXPERIMENT_HELD_OUT));
+    }
+}
+
+static void who_was_held_out_stays_while_there_is_a_holdout(void **state)
+{
+    (void)state;
+    struct rwd_experiment before = experiment_of("season_bonus");
+    before.holdout = 0.5;
+    struct rwd_experiment after = before;
+    after.holdout = 0.01;
+    after.coverage = 0.5;
+    struct rwd_experiment ended = before;
+    ended.holdout = 0;
+    unsigned moved = 0;
+    for (unsigned user = 0; user < USER_COUNT; user++) {
+        if (arm_of(&before, user, "") == RWD_EXPERIMENT_HELD_OUT) {
+            const char *known = RWD_EXPERIMENT_HOLDOUT;
+            assert_int_equal(arm_of(&after, user, known), RWD_EXPERIMENT_HELD_OUT);
+            moved += arm_of(&after, user, "") != RWD_EXPERIMENT_HELD_OUT;
+            /* As with an arm that is gone: the hash says. */
+            assert_int_equal(arm_of(&ended, user, known), arm_of(&ended, user, ""));
+            assert_true(arm_of(&ended, user, known) >= 0);
+        }
+    }
+    assert_true(moved > USER_COUNT / 4);
 }
 
 static void a_group_excludes_and_shares_its_holdout(void **state)
@@ -113,6 +155,28 @@ static void a_group_excludes_and_shares_its_holdout(void **state)
     }
 }
 
+/* Whoever has a canary of a rule is no likelier to be in one arm than in the other, nor to be held
+ * out: the salts differ, even where rule and experiment share a name. */
+static void the_rollout_draws_apart(void **state)
+{
+    (void)state;
+    const double planned[] = {0.45, 0.45, 0.1};
+    struct rwd_experiment experiment = experiment_of("points_winmult");
+    experiment.holdout = 0.1;
+    uint64_t counts[2][3] = {{0}};
+    for (unsigned user = 0; user < USER_COUNT; user++) {
+        char id[32];
+        int size = snprintf(id, sizeof id, "player-%u", user);
+        struct rwd_text text = {.data = id, .size = (size_t)size};
+        uint32_t place = rwd_rollout_place(RWD_TEXT("points_winmult"), RWD_TEXT("2.0.0"), text);
+        int arm = rwd_experiment_arm(&experiment, text, "");
+        counts[place < RWD_ROLLOUT_PLACE_COUNT / 4][arm == RWD_EXPERIMENT_HELD_OUT ? 2 : arm]++;
+    }
+    for (int in = 0; in < 2; in++) {
+        assert_true(rwd_stat_srm(counts[in], planned, 3).p > 0.001);
+    }
+}
+
 /* Three arms over made-up strata: no stratum is split otherwise than the whole. */
 static void strata_are_balanced(void **state)
 {
@@ -140,7 +204,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_was_exposed_stays),
         cmocka_unit_test(a_holdout_is_in_no_arm_and_takes_evenly),
+        cmocka_unit_test(a_holdout_is_drawn_from_those_covered),
+        cmocka_unit_test(who_was_held_out_stays_while_there_is_a_holdout),
         cmocka_unit_test(a_group_excludes_and_shares_its_holdout),
+        cmocka_unit_test(the_rollout_draws_apart),
         cmocka_unit_test(strata_are_balanced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

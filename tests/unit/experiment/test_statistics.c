@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../chance.h"
+#include "experiment/arm.h"
 #include "experiment/assign.h"
 #include "experiment/distribution.h"
 #include "experiment/statistics.h"
@@ -221,6 +222,70 @@ static void a_thousand_aa_experiments(void **state)
     assert_true(cuped_error < 0.9 * plain_error);
 }
 
+/* A thousand experiments with 20 % held out and two strata, by the assignment that decides: the
+ * groups are what they were planned to be, in each stratum too (at p < 0.001 by their number, as
+ * the report has it), and the intervals around what the program brings cover the nothing there is.
+ */
+static void a_thousand_aa_experiments_with_a_holdout(void **state)
+{
+    (void)state;
+    enum { HELD_OUT = 2, GROUP_COUNT = 3, STRATUM_COUNT = 2, METHOD_COUNT = 2 };
+    const double planned[GROUP_COUNT] = {0.4, 0.4, 0.2};
+    unsigned alarms[2] = {0};
+    unsigned low_p = 0;
+    unsigned covered[METHOD_COUNT] = {0};
+    for (unsigned seed = 1; seed <= SEED_COUNT; seed++) {
+        struct chance chance = {.state = seed};
+        struct rwd_experiment terms = {.arms = {{"control", 0.5}, {"treatment", 0.5}},
+            .arm_count = 2,
+            .coverage = 1,
+            .holdout = 0.2,
+            .group_end = 1};
+        (void)snprintf(terms.key, sizeof terms.key, "aa_%u", seed);
+        uint64_t whole[GROUP_COUNT] = {0};
+        uint64_t strata[STRATUM_COUNT][GROUP_COUNT] = {{0}};
+        int groups[USER_COUNT];
+        for (unsigned user = 0; user < USER_COUNT; user++) {
+            char buffer[32];
+            int arm = rwd_experiment_arm(&terms, text_of(buffer, sizeof buffer, "user_", user), "");
+            groups[user] = arm == RWD_EXPERIMENT_HELD_OUT ? HELD_OUT : arm;
+            assert_true(groups[user] >= 0);
+            whole[groups[user]]++;
+            strata[user % 4 == 0][groups[user]]++;
+        }
+        double p = rwd_stat_srm(whole, planned, GROUP_COUNT).p;
+        alarms[0] += p < RWD_STAT_SRM_P_MIN;
+        low_p += p < 0.05;
+        for (int i = 0; i < STRATUM_COUNT; i++) {
+            p = rwd_stat_srm(strata[i], planned, GROUP_COUNT).p;
+            alarms[1] += p < RWD_STAT_SRM_P_MIN / STRATUM_COUNT;
+        }
+        for (int i = 0; i < DRAW_COUNT; i++) {
+            struct rwd_moments sides[2] = {{0}}; /* held out, taking part */
+            for (unsigned user = 0; user < USER_COUNT; user++) {
+                double before = -log(uniform(&chance));
+                rwd_moments_add(
+                    &sides[groups[user] != HELD_OUT], 0.7 * before - log(uniform(&chance)), before);
+            }
+            const struct rwd_estimate estimates[METHOD_COUNT] = {
+                rwd_stat_welch(&sides[0], &sides[1], 0.95),
+                rwd_stat_cuped(&sides[0], &sides[1], 0.95)};
+            for (int k = 0; k < METHOD_COUNT; k++) {
+                covered[k] += covers(&estimates[k], 0);
+            }
+        }
+    }
+    print_message("srm: %u of %d below 0.001, %u below 0.05; strata: %u; covered: welch %u, cuped "
+                  "%u\n",
+        alarms[0], SEED_COUNT, low_p, alarms[1], covered[0], covered[1]);
+    assert_true(alarms[0] <= SEED_COUNT / 1000 && alarms[1] <= SEED_COUNT / 1000);
+    assert_true(low_p >= 22 && low_p <= 78);
+    for (int k = 0; k < METHOD_COUNT; k++) {
+        assert_in_range(
+            covered[k], SEED_COUNT * DRAW_COUNT * 94 / 100, SEED_COUNT * DRAW_COUNT * 96 / 100);
+    }
+}
+
 /* Whoever looks twenty times and stops at the first difference is wrong far too often with the
  * plain interval, and not with the sequential one. */
 static void peeking_is_corrected(void **state)
@@ -263,6 +328,7 @@ int main(void)
         cmocka_unit_test(too_little_is_not_valid),
         cmocka_unit_test(srm_counts_empty_arms),
         cmocka_unit_test(a_thousand_aa_experiments),
+        cmocka_unit_test(a_thousand_aa_experiments_with_a_holdout),
         cmocka_unit_test(peeking_is_corrected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

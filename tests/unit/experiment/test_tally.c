@@ -58,8 +58,8 @@ static void close_house(struct house *house)
 }
 
 /* arm NULL: no exposure. */
-static void tell(struct house *house, bool release, uint64_t user, int64_t time_ms,
-    const char *name, const char *payload, const char *arm, const char *stratum)
+static void tell(struct house *house, bool release, uint32_t version_no, uint64_t user,
+    int64_t time_ms, const char *name, const char *payload, const char *arm, const char *stratum)
 {
     static const struct rwd_json_limits limits = {
         .depth_max = 8, .node_count_max = 256, .size_max = 1 << 16};
@@ -67,17 +67,19 @@ static void tell(struct house *house, bool release, uint64_t user, int64_t time_
     struct rwd_json json;
     struct rwd_json_fault fault;
     size_t consumed = 0;
-    int size = snprintf(raw, sizeof raw, "{\"payload\":%s}", payload);
+    int size = snprintf(raw, sizeof raw, "{\"user\":{\"risk_flags\":[%s]},\"payload\":%s}",
+        strstr(payload, "flagged") != NULL ? "\"vp_nightly\"" : "", payload);
     struct rwd_text text = {
         .data = rwd_arena_copy(&house->arena, raw, (size_t)size), .size = (size_t)size};
     assert_int_equal(rwd_json_scan(text, &limits, &house->arena, &json, &consumed, &fault), RWD_OK);
     const struct rwd_event event = {.raw = text,
         .json = json,
         .name = rwd_text_of(name),
+        .user = rwd_json_member(&json, &json.nodes[0], RWD_TEXT("user")),
         .payload = rwd_json_member(&json, &json.nodes[0], RWD_TEXT("payload")),
         .time_ms = time_ms};
     struct rwd_exposure exposure = {.experiment_no = EXPERIMENT_NO,
-        .version_no = VERSION_NO,
+        .version_no = version_no,
         .arm = rwd_text_of(arm != NULL ? arm : ""),
         .stratum = rwd_text_of(stratum)};
     const struct rwd_decision decision = {.has_event = true,
@@ -93,7 +95,7 @@ static void tell(struct house *house, bool release, uint64_t user, int64_t time_
 static void send(struct house *house, uint64_t user, int64_t time_ms, const char *name,
     const char *payload, const char *arm, const char *stratum)
 {
-    tell(house, false, user, time_ms, name, payload, arm, stratum);
+    tell(house, false, VERSION_NO, user, time_ms, name, payload, arm, stratum);
 }
 
 static const struct rwd_tally_experiment *experiment_of(const struct house *house)
@@ -107,7 +109,7 @@ static void a_user_counts_from_the_exposure_on(void **state)
 {
     (void)state;
     struct house house;
-    struct rwd_report_arm arms[RWD_EXPERIMENT_ARM_COUNT_MAX];
+    struct rwd_report_arms arms;
     open_house(&house);
     send(&house, 1, begin_ms + 5, "bet", "{\"bet\":100}", NULL, "");
     send(&house, 1, begin_ms + 10, "bet", "{\"bet\":2,\"win\":1}", "control", "");
@@ -117,14 +119,14 @@ static void a_user_counts_from_the_exposure_on(void **state)
     send(&house, 2, begin_ms + 10, "login", "{}", "treatment", "");
     send(&house, 2, begin_ms + 11, "bet", "{\"bet\":\"nonsense\"}", NULL, "");
     send(&house, 1, begin_ms + 40, "bet", "{\"bet\":1}", "treatment", ""); /* the first counts */
-    rwd_report_arms(experiment_of(&house), 0, arms);
-    assert_int_equal(arms[0].moments.count, 1);
-    assert_int_equal(arms[1].moments.count, 1);
-    assert_true(arms[0].moments.mean_y == 6.5 && arms[1].moments.mean_y == 0);
-    assert_int_equal(arms[0].hits, 1);
-    assert_int_equal(arms[1].hits, 0);
-    rwd_report_arms(experiment_of(&house), 1, arms);
-    assert_true(arms[0].moments.mean_y == 5.5 && arms[0].moments.mean_x == 6.5);
+    rwd_report_arms(experiment_of(&house), 0, &arms);
+    assert_int_equal(arms.arms[0].moments.count, 1);
+    assert_int_equal(arms.arms[1].moments.count, 1);
+    assert_true(arms.arms[0].moments.mean_y == 6.5 && arms.arms[1].moments.mean_y == 0);
+    assert_int_equal(arms.arms[0].hits, 1);
+    assert_int_equal(arms.arms[1].hits, 0);
+    rwd_report_arms(experiment_of(&house), 1, &arms);
+    assert_true(arms.arms[0].moments.mean_y == 5.5 && arms.arms[0].moments.mean_x == 6.5);
     assert_int_equal(experiment_of(&house)->exposures, 3);
     close_house(&house);
 }
@@ -134,19 +136,19 @@ static void a_release_is_counted_once(void **state)
 {
     (void)state;
     struct house house;
-    struct rwd_report_arm arms[RWD_EXPERIMENT_ARM_COUNT_MAX];
+    struct rwd_report_arms arms;
     open_house(&house);
     send(&house, 1, begin_ms + 5, "bet", "{\"bet\":100}", NULL, "");
     send(&house, 1, begin_ms + 6, "bet", "{\"bet\":10}", NULL, "");
-    tell(&house, true, 1, begin_ms + 5, "bet", "{\"bet\":100}", "treatment", "");
-    tell(&house, true, 1, begin_ms + 6, "bet", "{\"bet\":10}", NULL, "");
+    tell(&house, true, VERSION_NO, 1, begin_ms + 5, "bet", "{\"bet\":100}", "treatment", "");
+    tell(&house, true, VERSION_NO, 1, begin_ms + 6, "bet", "{\"bet\":10}", NULL, "");
     send(&house, 1, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
-    tell(&house, true, 1, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
-    tell(&house, true, 2, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
-    rwd_report_arms(experiment_of(&house), 0, arms);
-    assert_int_equal(arms[1].moments.count, 1);
-    assert_int_equal(arms[0].moments.count, 0);
-    assert_true(arms[1].moments.mean_y == 101);
+    tell(&house, true, VERSION_NO, 1, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
+    tell(&house, true, VERSION_NO, 2, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
+    rwd_report_arms(experiment_of(&house), 0, &arms);
+    assert_int_equal(arms.arms[1].moments.count, 1);
+    assert_int_equal(arms.arms[0].moments.count, 0);
+    assert_true(arms.arms[1].moments.mean_y == 101);
     close_house(&house);
 }
 
@@ -155,21 +157,21 @@ static void the_time_before_is_the_covariate(void **state)
     (void)state;
     enum { DAY_MS = 24 * 3600 * 1000 };
     struct house house;
-    struct rwd_report_arm arms[RWD_EXPERIMENT_ARM_COUNT_MAX];
+    struct rwd_report_arms arms;
     open_house(&house);
     send(&house, 1, begin_ms - (int64_t)15 * DAY_MS, "bet", "{\"bet\":1000}", NULL, "");
     send(&house, 1, begin_ms - (int64_t)14 * DAY_MS, "bet", "{\"bet\":3}", NULL, "");
     send(&house, 1, begin_ms - 1, "bet", "{\"bet\":4}", NULL, "");
     send(&house, 1, begin_ms, "bet", "{\"bet\":500}", NULL, "");
     send(&house, 1, begin_ms + 1, "bet", "{\"bet\":5}", "treatment", "");
-    rwd_report_arms(experiment_of(&house), 0, arms);
-    assert_true(arms[1].moments.mean_x == 7 && arms[1].moments.mean_y == 5);
+    rwd_report_arms(experiment_of(&house), 0, &arms);
+    assert_true(arms.arms[1].moments.mean_x == 7 && arms.arms[1].moments.mean_y == 5);
     /* Exposed by an event of that time: from then on nothing is from before. */
     send(&house, 2, begin_ms - 20, "bet", "{\"bet\":6}", NULL, "");
     send(&house, 2, begin_ms - 10, "bet", "{\"bet\":8}", "control", "");
     send(&house, 2, begin_ms - 9, "bet", "{\"bet\":9}", NULL, "");
-    rwd_report_arms(experiment_of(&house), 0, arms);
-    assert_true(arms[0].moments.mean_x == 6 && arms[0].moments.mean_y == 17);
+    rwd_report_arms(experiment_of(&house), 0, &arms);
+    assert_true(arms.arms[0].moments.mean_x == 6 && arms.arms[0].moments.mean_y == 17);
     close_house(&house);
 }
 
@@ -177,19 +179,23 @@ static void the_house_watches_its_own(void **state)
 {
     (void)state;
     struct house house;
-    struct rwd_report_arm arms[RWD_EXPERIMENT_ARM_COUNT_MAX];
+    struct rwd_report_arms arms;
     open_house(&house);
     send(&house, 1, begin_ms, "login", "{}", "control", "");
     send(&house, 1, begin_ms + 1, "feedback", "{\"rating\":2}", NULL, "");
     send(&house, 1, begin_ms + 2, "feedback", "{\"rating\":3}", NULL, "");
     send(&house, 1, begin_ms + 3, "rg_event", "{\"type\":\"cool_off\"}", NULL, "");
     send(&house, 1, begin_ms + 4, "rg_event", "{\"type\":\"lifted\"}", NULL, "");
-    rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_COMPLAINTS, arms);
-    assert_true(arms[0].moments.mean_y == 1);
-    rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_RG, arms);
-    assert_true(arms[0].moments.mean_y == 1);
-    rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_FRAUD, arms);
-    assert_true(arms[0].moments.mean_y == 0);
+    rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_COMPLAINTS, &arms);
+    assert_true(arms.arms[0].moments.mean_y == 1);
+    rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_RG, &arms);
+    assert_true(arms.arms[0].moments.mean_y == 1);
+    rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_FRAUD, &arms);
+    assert_true(arms.arms[0].moments.mean_y == 0);
+    send(&house, 1, begin_ms + 5, "bet", "{\"flagged\":1}", NULL, "");
+    send(&house, 1, begin_ms + 6, "bet", "{\"flagged\":1}", NULL, "");
+    rwd_report_arms(experiment_of(&house), 2 + RWD_TALLY_FRAUD, &arms);
+    assert_true(arms.arms[0].moments.mean_y == 1); /* users, not events */
     close_house(&house);
 }
 
@@ -284,6 +290,82 @@ static void verdicts_in_words(void **state)
     }
 }
 
+/* 5 % held out, and the arms share the rest: planned so, counted so, and compared as a group. */
+static void the_held_out_are_a_group_of_their_own(void **state)
+{
+    (void)state;
+    struct house house;
+    struct rwd_report_arms arms;
+    struct rwd_buffer out = {0};
+    open_house(&house);
+    house.experiment.holdout = 0.05;
+    house.rule.version_no++;
+    assert_int_equal(rwd_tally_version(house.tally, &house.rule, true, begin_ms), RWD_OK);
+    for (uint64_t user = 1; user <= 4000; user++) {
+        bool is_held_out = user % 20 == 0;
+        char payload[64];
+        (void)snprintf(payload, sizeof payload, "{\"bet\":%u}",
+            (unsigned)(is_held_out ? 10 : 12) + (unsigned)(user / 20 % 5));
+        tell(&house, false, house.rule.version_no, user, begin_ms, "bet", payload,
+            is_held_out     ? RWD_EXPERIMENT_HOLDOUT
+            : user % 2 == 0 ? "treatment"
+                            : "control",
+            "payer=no");
+    }
+    const struct rwd_tally_experiment *experiment = experiment_of(&house);
+    assert_int_equal(rwd_tally_held_out(experiment), 200);
+    assert_int_equal(experiment->exposures, 3800);
+    rwd_report_arms(experiment, 0, &arms);
+    assert_int_equal(arms.held_out.moments.count, 200);
+    assert_int_equal(arms.arms[0].moments.count, 2000);
+    assert_true(fabs(arms.held_out.moments.mean_y - 12) < 1e-9);
+    rwd_report_put(experiment, &out);
+    const char *text = rwd_buffer_c_string(&out);
+    assert_non_null(strstr(text, "\"users\":3800,\"held_out\":200,\"exposures\":3800,"));
+    assert_non_null(strstr(text,
+        "\"users\":{\"control\":2000,\"treatment\":1800,\"holdout\":200},\"expected\":"
+        "{\"control\":1900,\"treatment\":1900,\"holdout\":200},\"chi_square\":10.5263157895,"));
+    assert_non_null(strstr(text, "\"program\":{\"arms\":[{\"arm\":\"holdout\",\"users\":200,"));
+    assert_non_null(
+        strstr(text, "{\"arm\":\"all arms\",\"against\":\"holdout\",\"difference\":{\"value\":2,"));
+    assert_non_null(strstr(
+        text, "Those who take part are higher in stake than the 200 held-out users (+16.7 %,"));
+    assert_non_null(strstr(text, "\"code\":\"undecided\""));
+    /* A version without a holdout leaves them out of the numbers, not out of the split. */
+    house.experiment.holdout = 0;
+    house.rule.version_no++;
+    assert_int_equal(rwd_tally_version(house.tally, &house.rule, true, begin_ms), RWD_OK);
+    rwd_report_arms(experiment, 0, &arms);
+    assert_int_equal(arms.held_out.moments.count, 0);
+    out.size = 0;
+    rwd_report_put(experiment, &out);
+    text = rwd_buffer_c_string(&out);
+    assert_non_null(strstr(text, "\"holdout\":200},\"expected\""));
+    assert_non_null(strstr(text, "\"program\":null"));
+    rwd_buffer_finish(&out);
+    close_house(&house);
+}
+
+/* Nobody is recorded as held out though one in twenty was to be: an empty arm like any other. */
+static void a_holdout_that_is_missing_is_a_mismatch(void **state)
+{
+    (void)state;
+    struct house house;
+    struct rwd_buffer out = {0};
+    open_house(&house);
+    house.experiment.holdout = 0.05;
+    house.rule.version_no++;
+    assert_int_equal(rwd_tally_version(house.tally, &house.rule, true, begin_ms), RWD_OK);
+    for (uint64_t user = 1; user <= 400; user++) {
+        tell(&house, false, house.rule.version_no, user, begin_ms, "login", "{}",
+            user % 2 == 0 ? "treatment" : "control", "");
+    }
+    rwd_report_put(experiment_of(&house), &out);
+    assert_non_null(strstr(rwd_buffer_c_string(&out), "\"code\":\"srm\""));
+    rwd_buffer_finish(&out);
+    close_house(&house);
+}
+
 static void a_file_comes_back_as_it_went(void **state)
 {
     (void)state;
@@ -323,6 +405,8 @@ int main(void)
         cmocka_unit_test(other_metrics_need_the_journal_anew),
         cmocka_unit_test(a_broken_stratum_is_found),
         cmocka_unit_test(verdicts_in_words),
+        cmocka_unit_test(the_held_out_are_a_group_of_their_own),
+        cmocka_unit_test(a_holdout_that_is_missing_is_a_mismatch),
         cmocka_unit_test(a_file_comes_back_as_it_went),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,27 @@ static void refused_then_poisoned(void **state)
     }
 }
 
+/* A file system that takes no direct writes, in turns with one that does: the bytes are the same.
+ */
+static void buffered_where_it_must_be(void **state)
+{
+    (void)state;
+    need_faults();
+    struct rig rig;
+    uint64_t promised = 0;
+    rig_make(&rig);
+    for (int i = 0; i < 4; i++) {
+        int status = run_child(rig.dir,
+            i % 2 == 0 ? "journal.direct:error:1+" : "journal.sync.after:kill:30", &promised);
+        assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+        check_after(&rig, promised);
+        promised = rig.sequence;
+    }
+    struct rwd_journal_verdict verdict;
+    assert_int_equal(verify(&rig, &verdict), RWD_OK);
+    rig_remove(&rig);
+}
+
 static void no_room_for_a_segment(void **state)
 {
     (void)state;
@@ -195,6 +216,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_anywhere),
         cmocka_unit_test(refused_then_poisoned),
+        cmocka_unit_test(buffered_where_it_must_be),
         cmocka_unit_test(no_room_for_a_segment),
         cmocka_unit_test(disk_full_and_room_again),
     };

@@ -84,6 +84,8 @@ static void mistakes_are_told(void **state)
             "r.lua:2: arms: must be two or more, like { control = 50, treatment = 50 }"},
         {HEAD "arms = { control = 1, otherwise = 1 },\n" METRICS "}",
             "r.lua:2: arms.otherwise: is what by_arm calls those in no arm"},
+        {HEAD "arms = { control = 1, holdout = 1 },\n" METRICS "}",
+            "r.lua:2: arms.holdout: is what results call those that holdout keeps out"},
         {HEAD "arms = { control = 1, ['A B'] = 1 },\n" METRICS "}", "r.lua:2: arms: 'A B' is no"},
         {HEAD "arms = { control = 1, b = 0.5 },\n" METRICS "}",
             "r.lua:2: arms.b: must be a whole number from 0 to 1000000"},

@@ -144,6 +144,40 @@ static void test_real_store(void **state)
     (void)sqlite3_close(db);
 }
 
+/* A paid reward from before 0004: what nobody knew of it is empty, its hash comes from the task. */
+static void test_rows_from_before_arms(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *db = connect(f);
+    ASSERT_OK(f, migrate(f, db, rwd_store__sqlite_migrations.items, 3));
+    ASSERT_OK(f, rwd_store__run(db,
+                     "INSERT INTO reward_tasks VALUES ('rt_1', 'u', 'r', '1.0.0', 'abc', 0, 'e1',"
+                     " 'cash', '{}', x'00', 'p', 0, 200, 'EUR', 'succeeded', '', 1, 0, 'w', 5, 6);"
+                     "INSERT INTO reward_ledger VALUES ('rt_1', 'u', 'p', 'r', '1.0.0', 'cash',"
+                     " '{}', 200, 'EUR', 'w', 6);"
+                     "INSERT INTO reward_ledger VALUES ('rt_2', 'u', 'p', 'r', '1.0.0', 'cash',"
+                     " '{}', 200, 'EUR', 'w', 6)",
+                     &f->error));
+    ASSERT_OK(f, rwd_store_open(f->url, &f->store, &f->error));
+    ASSERT_OK(f, rwd_store_reader_open(f->url, &f->reader, &f->error));
+    const struct rwd_store_filter all = {.limit = 10};
+    struct rwd_task_row task;
+    struct rwd_ledger_row *rows = NULL;
+    struct rwd_text next;
+    size_t count = 0;
+    ASSERT_OK(f, rwd_store_task(f->reader, RWD_TEXT("rt_1"), &f->arena, &task, &f->error));
+    assert_true(rwd_text_is(task.content_hash, "abc") && rwd_text_is(task.event_id, "e1"));
+    assert_int_equal(task.schema_id.size + task.experiment.size + task.arm.size, 0);
+    ASSERT_OK(f, rwd_store_ledger(f->reader, &all, &f->arena, &rows, &count, &next, &f->error));
+    assert_int_equal(count, 2);
+    assert_true(rwd_text_is(rows[0].task_id, "rt_2") && rows[0].content_hash.size == 0);
+    assert_true(rwd_text_is(rows[1].content_hash, "abc"));
+    assert_int_equal(rows[1].schema_id.size + rows[1].arm.size, 0);
+    assert_int_equal(
+        number(db, "SELECT count(*) FROM v_ledger WHERE arm = '' AND cost = '2.00'"), 2);
+    (void)sqlite3_close(db);
+}
+
 static void test_other_files_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -167,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gap_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failing_step_is_rolled_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_real_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rows_from_before_arms, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_files_are_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
