@@ -95,6 +95,19 @@ static enum rwd_status prepare(struct run *run, struct rwd_error *error)
     return status;
 }
 
+/* Is any rule in event time? */
+static bool waits(const struct run *run)
+{
+    bool waits = false;
+    for (size_t side = 0; side < run->course->side_count; side++) {
+        const struct rwd_rulebook *rulebook = run->course->books[side].rulebook;
+        for (size_t i = 0; i < rwd_rulebook_count(rulebook); i++) {
+            waits |= rwd_rulebook_at(rulebook, i)->order == RWD_ORDER_EVENT_TIME;
+        }
+    }
+    return waits;
+}
+
 static enum rwd_status open_source(struct run *run, struct rwd_error *error)
 {
     const struct rwd_backtest_options *options = run->options;
@@ -335,6 +348,9 @@ enum rwd_status rwd_backtest_run(const struct rwd_backtest_options *options,
     enum rwd_status status = prepare(&run, error);
     if (status == RWD_OK) {
         status = open_source(&run, error);
+    }
+    if (status == RWD_OK && waits(&run)) {
+        rwd_backtest_source_keep_time(run.source, run.course->gates.reorder_window_ms);
     }
     if (status == RWD_OK) {
         status = start_workers(&run, error);

@@ -17,6 +17,10 @@
  * one and its status allows it. Tasks the journal knows nothing of stay as they were decided; their
  * money stays reserved, so a cost is never told too small.
  *
+ * Rules in event time wait here as they do live. What waited when it happened is decided where the
+ * journal says it was; other events, of a rule that was not there yet or of a file, when the clock
+ * of history passes; and what still waits at the end, at the end.
+ *
  * Threads and determinism: players are split over threads by the fingerprint of their id, so each
  * player's events stay in order. Whatever touches a pool waits until every event before it, of any
  * player, is done: money is asked for in the order of the journal, and the result does not depend

@@ -31,7 +31,8 @@ void rwd_backtest_block_destroy(struct rwd_backtest_block *block)
 
 void rwd_backtest_block_begin(struct rwd_backtest_block *block, uint64_t first_no)
 {
-    rwd_arena_reset(&block->arena, RWD_BACKTEST_BLOCK_SIZE_MAX);
+    /* What is kept counts as used: all of it, and the block would be full before it begins. */
+    rwd_arena_reset(&block->arena, RWD_BACKTEST_BLOCK_SIZE_MAX / 2);
     block->first_no = first_no;
     block->count = 0;
     block->has_budgets = false;

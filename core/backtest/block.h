@@ -25,19 +25,22 @@ enum {
     RWD_BACKTEST_NO_ITEM = -1,
 };
 
-enum rwd_backtest_kind {
+enum rwd_backtest_item_kind {
     RWD_BACKTEST_EVENT,
     RWD_BACKTEST_COMMAND, /* on a reward task, of the journal */
     RWD_BACKTEST_BUDGET,  /* the caps of a pool from here on, of the journal; the first worker's */
+    RWD_BACKTEST_RELEASE, /* the journal's record that an event which waited was decided */
+    RWD_BACKTEST_TICK,    /* time makes what waits of a player due: ticks.h */
 };
 
 struct rwd_backtest_item {
-    enum rwd_backtest_kind kind;
+    enum rwd_backtest_item_kind kind;
+    bool waited;  /* EVENT: a record of its release follows. TICK: see is_last */
     int32_t next; /* of the same worker; RWD_BACKTEST_NO_ITEM: none */
     uint64_t user_fingerprint;
-    int64_t now_ms;                     /* journal time, or the event's own */
-    uint64_t position;                  /* in the journal */
-    struct rwd_text body;               /* the event's raw bytes, or the command's record body */
+    int64_t now_ms;       /* journal time, or the event's own */
+    uint64_t position;    /* in the journal */
+    struct rwd_text body; /* the event's raw bytes, the command's record body, a TICK's user id */
     const struct rwd_event *event;      /* read already; NULL: the worker reads it */
     const struct rwd_pool_terms *terms; /* of a budget */
 };

@@ -1,6 +1,8 @@
 #include "backtest/source.h"
 
+#include "backtest/ticks.h"
 #include "base/memory.h"
+#include "domain/decision.h"
 #include "domain/schema.h"
 #include "engine/records.h"
 #include "journal/journal.h"
@@ -21,12 +23,17 @@ struct rwd_backtest_source {
     bool begun;
     uint64_t bytes;
     uint64_t bytes_total;
+    struct rwd_backtest_ticks *ticks; /* NULL: no rule waits */
+
+    struct rwd_record held; /* read, and not in a block yet */
+    bool has_held;
 
     FILE *file;
     char *path;
     uint64_t line_no;
     size_t line_size_max;
     struct rwd_buffer line;
+    bool has_line; /* read, and not in a block yet */
     struct rwd_schema_registry *schemas;
     bool allow_unknown;
     struct rwd_json_limits limits;
@@ -120,6 +127,7 @@ void rwd_backtest_source_close(struct rwd_backtest_source *source)
         return;
     }
     rwd_journal_reader_close(source->journal);
+    rwd_backtest_ticks_destroy(source->ticks);
     if (source->file != NULL) {
         (void)fclose(source->file);
     }
@@ -139,19 +147,65 @@ uint64_t rwd_backtest_source_bytes_total(const struct rwd_backtest_source *sourc
     return source->bytes_total;
 }
 
+void rwd_backtest_source_keep_time(struct rwd_backtest_source *source, int64_t window_ms)
+{
+    source->ticks = rwd_backtest_ticks_create(window_ms);
+}
+
+/* ---- time ---- */
+
+/* Ticks due by clock_ms. OK: all of them are in, and there is room for one more input. BUSY: there
+ * is not; it goes on with the next block. */
+static enum rwd_status add_ticks(struct rwd_backtest_source *source,
+    struct rwd_backtest_block *block, int64_t clock_ms, struct rwd_error *error)
+{
+    while (source->ticks != NULL && rwd_backtest_ticks_due(source->ticks, clock_ms)) {
+        if (rwd_backtest_block_full(block)) {
+            return RWD_BUSY;
+        }
+        const struct rwd_backtest_tick tick = rwd_backtest_ticks_take(source->ticks);
+        char *copy = rwd_arena_copy(&block->arena, tick.user_id.data, tick.user_id.size);
+        if (copy == NULL) {
+            return rwd_fail(error, RWD_LIMIT, "a user id is too large");
+        }
+        struct rwd_backtest_item *item = rwd_backtest_block_add(block, tick.user_fingerprint);
+        item->kind = RWD_BACKTEST_TICK;
+        item->waited = tick.is_last;
+        item->now_ms = tick.due_ms;
+        item->body = (struct rwd_text){.data = copy, .size = tick.user_id.size};
+    }
+    return block->count == RWD_BACKTEST_BLOCK_ITEM_COUNT ? RWD_BUSY : RWD_OK;
+}
+
+/* History has ended: what waits is due. OK: the block is full. NOT_FOUND: that was all. */
+static enum rwd_status add_last_ticks(
+    struct rwd_backtest_source *source, struct rwd_backtest_block *block, struct rwd_error *error)
+{
+    enum rwd_status status = add_ticks(source, block, INT64_MAX, error);
+    return status == RWD_OK ? RWD_NOT_FOUND : status == RWD_BUSY ? RWD_OK : status;
+}
+
 /* ---- a journal ---- */
 
-static enum rwd_status add_record(
+static enum rwd_status add_record(struct rwd_backtest_source *source,
     struct rwd_backtest_block *block, const struct rwd_record *record, struct rwd_error *error)
 {
     struct rwd_text body = record->body;
-    if (record->type == RWD_RECORD_EVENT) {
+    bool waited = false;
+    if (record->type != RWD_RECORD_TASK) {
         struct rwd_event_body event;
         if (rwd_event_body_decode(body, &event) != RWD_OK) {
             return rwd_fail(error, RWD_CORRUPT, "the event at position %" PRIu64 " cannot be read",
                 record->position);
         }
         body = event.raw;
+        waited = rwd_decision_waits(event.decision);
+        if (source->ticks != NULL && record->type == RWD_RECORD_EVENT) {
+            rwd_backtest_ticks_event(
+                source->ticks, event.user_id, record->user_fingerprint, record->time_ms, waited);
+        } else if (source->ticks != NULL) {
+            rwd_backtest_ticks_release(source->ticks, event.user_id, record->user_fingerprint);
+        }
     }
     char *copy = rwd_arena_copy(&block->arena, body.data, body.size);
     if (copy == NULL) {
@@ -159,7 +213,10 @@ static enum rwd_status add_record(
             error, RWD_LIMIT, "the record at position %" PRIu64 " is too large", record->position);
     }
     struct rwd_backtest_item *item = rwd_backtest_block_add(block, record->user_fingerprint);
-    item->kind = record->type == RWD_RECORD_TASK ? RWD_BACKTEST_COMMAND : RWD_BACKTEST_EVENT;
+    item->kind = record->type == RWD_RECORD_EVENT  ? RWD_BACKTEST_EVENT
+                 : record->type == RWD_RECORD_TASK ? RWD_BACKTEST_COMMAND
+                                                   : RWD_BACKTEST_RELEASE;
+    item->waited = waited;
     item->now_ms = record->time_ms;
     item->position = record->position;
     item->body = (struct rwd_text){.data = copy, .size = body.size};
@@ -185,29 +242,52 @@ static enum rwd_status add_budget(
     return RWD_OK;
 }
 
+static bool is_input(const struct rwd_backtest_source *source, uint8_t type)
+{
+    return type == RWD_RECORD_EVENT || type == RWD_RECORD_TASK || type == RWD_RECORD_BUDGET ||
+           (type == RWD_RECORD_RELEASE && source->ticks != NULL);
+}
+
+/* The next record that is an input, into source->held. */
+static enum rwd_status read_record(struct rwd_backtest_source *source, struct rwd_error *error)
+{
+    struct rwd_record *record = &source->held;
+    while (!source->has_held) {
+        enum rwd_status status = rwd_journal_reader_next(source->journal, record, error);
+        if (status != RWD_OK) {
+            return status;
+        }
+        if (!source->begun) {
+            source->begun = true;
+            source->position_first = record->position;
+            source->bytes_total -= source->bytes_total > 0 ? record->position : 0;
+        }
+        source->bytes = record->position + record->size_on_disk - source->position_first;
+        source->has_held = is_input(source, record->type);
+    }
+    return RWD_OK;
+}
+
 static enum rwd_status fill_from_journal(
     struct rwd_backtest_source *source, struct rwd_backtest_block *block, struct rwd_error *error)
 {
     enum rwd_status status = RWD_OK;
     while (status == RWD_OK && !rwd_backtest_block_full(block)) {
-        struct rwd_record record;
-        status = rwd_journal_reader_next(source->journal, &record, error);
-        if (status != RWD_OK) {
-            break;
+        status = read_record(source, error);
+        if (status == RWD_NOT_FOUND) {
+            return add_last_ticks(source, block, error);
         }
-        if (!source->begun) {
-            source->begun = true;
-            source->position_first = record.position;
-            source->bytes_total -= source->bytes_total > 0 ? record.position : 0;
+        if (status == RWD_OK) {
+            status = add_ticks(source, block, source->held.time_ms, error);
         }
-        source->bytes = record.position + record.size_on_disk - source->position_first;
-        if (record.type == RWD_RECORD_EVENT || record.type == RWD_RECORD_TASK) {
-            status = add_record(block, &record, error);
-        } else if (record.type == RWD_RECORD_BUDGET) {
-            status = add_budget(block, &record, error);
+        if (status == RWD_OK) {
+            status = source->held.type == RWD_RECORD_BUDGET
+                         ? add_budget(block, &source->held, error)
+                         : add_record(source, block, &source->held, error);
+            source->has_held = false;
         }
     }
-    return status;
+    return status == RWD_BUSY ? RWD_OK : status;
 }
 
 /* ---- lines ---- */
@@ -315,6 +395,15 @@ static enum rwd_status add_line(
     if (status != RWD_OK) {
         return bad_line(source, &problem, error);
     }
+    status = add_ticks(source, block, event->time_ms, error);
+    if (status != RWD_OK) {
+        return status; /* BUSY: the line is read again for the next block */
+    }
+    source->has_line = false;
+    if (source->ticks != NULL) {
+        rwd_backtest_ticks_event(
+            source->ticks, event->user_id, event->user_fingerprint, event->time_ms, false);
+    }
     struct rwd_backtest_item *item = rwd_backtest_block_add(block, event->user_fingerprint);
     item->now_ms = event->time_ms;
     item->body = raw;
@@ -327,12 +416,16 @@ static enum rwd_status fill_from_lines(
 {
     enum rwd_status status = RWD_OK;
     while (status == RWD_OK && !rwd_backtest_block_full(block)) {
-        status = read_line(source, error);
+        status = source->has_line ? RWD_OK : read_line(source, error);
+        if (status == RWD_NOT_FOUND) {
+            return add_last_ticks(source, block, error);
+        }
         if (status == RWD_OK) {
+            source->has_line = true;
             status = add_line(source, block, error);
         }
     }
-    return status;
+    return status == RWD_BUSY ? RWD_OK : status;
 }
 
 enum rwd_status rwd_backtest_source_fill(

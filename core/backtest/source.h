@@ -28,6 +28,10 @@ RWD_MUST_USE enum rwd_status rwd_backtest_source_open_ndjson(const char *path,
     struct rwd_error *error);
 void rwd_backtest_source_close(struct rwd_backtest_source *source);
 
+/* There are rules in event time: ticks stand among the inputs, with this window. Before the first
+ * fill. */
+void rwd_backtest_source_keep_time(struct rwd_backtest_source *source, int64_t window_ms);
+
 /* Fills the block. OK: full, there may be more. NOT_FOUND: the end; the block may have some.
  * INVALID: a line is no event, error begins "file:line: ". CORRUPT, UNAVAILABLE as above. */
 RWD_MUST_USE enum rwd_status rwd_backtest_source_fill(

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "decide/apply.h"
-#include "decide/decide.h"
+#include "decide/release.h"
 #include "engine/records.h"
 
 #include <inttypes.h>
@@ -183,34 +183,52 @@ static bool asks_a_pool(const struct rwd_decision *decision)
     return decision->task_count > 0 || decision->change_count > 0;
 }
 
+/* What is to be decided of an event. */
+struct question {
+    uint64_t no;
+    int64_t now_ms;
+    bool before; /* since: no rules yet */
+    const struct rwd_event *event;
+    const struct rwd_waiting_event *waiting; /* NULL: it has just come */
+};
+
+static enum rwd_status decide_once(const struct rwd_decide_facts *facts,
+    const struct question *question, const struct rwd_player *player, struct rwd_arena *arena,
+    struct rwd_decision *decision)
+{
+    struct rwd_problem problem;
+    return question->waiting == NULL
+               ? rwd_decide(facts, question->event, player, arena, decision, &problem)
+               : rwd_decide_release(facts, question->waiting, question->event, RWD_RELEASE_TIME,
+                     player, arena, decision);
+}
+
 static enum rwd_status decide_event(struct rwd_backtest_worker *worker, size_t side_index,
-    uint64_t no, int64_t now_ms, bool before, const struct rwd_event *event,
-    const struct rwd_player *player, struct rwd_decision *decision)
+    const struct question *question, const struct rwd_player *player, struct rwd_decision *decision)
 {
     struct side *side = &worker->sides[side_index];
     bool in_order = side->free_pools == NULL;
-    struct rwd_problem problem;
-    struct rwd_decide_facts facts = {.ruleset = before ? worker->nothing : side->ruleset,
+    struct rwd_decide_facts facts = {.ruleset = question->before ? worker->nothing : side->ruleset,
         .pools = in_order ? worker->course->pools[side_index] : side->free_pools,
         .gates = &worker->course->gates,
-        .now_ms = now_ms,
+        .now_ms = question->now_ms,
         .rule_failed = rule_failed,
         .context = worker};
     worker->rule_errors = 0;
-    enum rwd_status status = rwd_decide(&facts, event, player, &worker->arena, decision, &problem);
+    enum rwd_status status = decide_once(&facts, question, player, &worker->arena, decision);
     if (status != RWD_OK || in_order || !asks_a_pool(decision)) {
         return status;
     }
     rwd_decide_undo(&facts, decision);
-    if (!wait_for_turn(worker, no)) {
+    if (!wait_for_turn(worker, question->no)) {
         return RWD_UNAVAILABLE;
     }
     worker->rule_errors = 0;
     facts.pools = worker->course->pools[side_index];
-    return rwd_decide(&facts, event, player, &worker->arena, decision, &problem);
+    return decide_once(&facts, question, player, &worker->arena, decision);
 }
 
-/* What became of the rule. */
+/* What became of the rule. What it waits for is told when it is decided. */
 static int verdict_of(const struct rwd_backtest_tally *tally, const struct rwd_event *event,
     const struct rwd_decision *decision)
 {
@@ -223,7 +241,10 @@ static int verdict_of(const struct rwd_backtest_tally *tally, const struct rwd_e
         wanted ? rwd_rulebook_for(tally->rulebook, event->name, &count) : NULL;
     for (size_t i = 0; i < count && i < decision->verdict_count; i++) {
         if (entries[i].rule == tally->rule) {
-            return decision->verdicts[i];
+            uint8_t verdict = decision->verdicts[i];
+            return verdict == RWD_RULE_WAITING || verdict == RWD_RULE_NOT_WAITING
+                       ? RWD_BACKTEST_NOT_ASKED
+                       : verdict;
         }
     }
     return RWD_BACKTEST_NOT_ASKED;
@@ -253,8 +274,8 @@ static bool gives_back(const struct rwd_task *task, const struct rwd_task_change
            rwd_task_budget_of(&after) == RWD_BUDGET_NOTHING;
 }
 
-static void apply(struct rwd_backtest_worker *worker, size_t side_index, uint64_t no,
-    struct rwd_player *player, const struct rwd_decision *decision, int64_t time_ms)
+static void apply(struct rwd_backtest_worker *worker, size_t side_index, struct rwd_player *player,
+    const struct rwd_decision *decision, int64_t time_ms)
 {
     for (size_t i = 0; i < decision->change_count; i++) {
         const struct rwd_task *task = rwd_player_task_find(player, decision->changes[i].id);
@@ -262,7 +283,7 @@ static void apply(struct rwd_backtest_worker *worker, size_t side_index, uint64_
             rwd_backtest_tally_returned(&worker->sides[side_index].tally, task, time_ms);
         }
     }
-    rwd_apply(player, decision, no, worker->course->pools[side_index], false);
+    rwd_apply(player, decision, player->sequence + 1, worker->course->pools[side_index], false);
     if (asks_a_pool(decision)) {
         drop_settled(player);
     }
@@ -272,28 +293,67 @@ static void apply(struct rwd_backtest_worker *worker, size_t side_index, uint64_
     }
 }
 
-static enum rwd_status handle_side(struct rwd_backtest_worker *worker, size_t side_index,
-    uint64_t no, int64_t now_ms, bool before, const struct rwd_event *event,
-    struct rwd_backtest_user *user)
+static enum rwd_status settle(struct rwd_backtest_worker *worker, size_t side_index,
+    const struct question *question, struct rwd_backtest_user *user)
 {
     struct rwd_player *player = user->players[side_index];
     struct rwd_backtest_tally *tally = &worker->sides[side_index].tally;
     struct rwd_decision decision;
-    enum rwd_status status =
-        decide_event(worker, side_index, no, now_ms, before, event, player, &decision);
+    enum rwd_status status = decide_event(worker, side_index, question, player, &decision);
     if (status != RWD_OK) {
         return status;
     }
-    if (!before) {
+    if (!question->before) {
         if (worker->rule_errors > 0) {
-            rwd_backtest_tally_error(tally, no, &worker->rule_error);
+            rwd_backtest_tally_error(tally, question->no, &worker->rule_error);
         }
-        rwd_backtest_tally_decision(tally, no, event, &decision,
-            verdict_of(tally, event, &decision), &user->reward_count[side_index],
+        rwd_backtest_tally_decision(tally, question->no, question->event, &decision,
+            verdict_of(tally, question->event, &decision), &user->reward_count[side_index],
             &user->cost_minor[side_index]);
     }
-    apply(worker, side_index, no, player, &decision, event->time_ms);
+    apply(worker, side_index, player, &decision, question->event->time_ms);
     return RWD_OK;
+}
+
+/* The foremost waiting event of a player who has one. */
+static enum rwd_status release_first(struct rwd_backtest_worker *worker, size_t side_index,
+    uint64_t no, int64_t now_ms, struct rwd_backtest_user *user)
+{
+    const struct rwd_waiting_event *waiting = &user->players[side_index]->waiting->events[0];
+    struct rwd_event event;
+    struct question question = {.no = no, .now_ms = now_ms, .event = &event, .waiting = waiting};
+    enum rwd_status status = rwd_release_read(waiting, waiting->raw, &worker->arena, &event);
+    return status == RWD_OK ? settle(worker, side_index, &question, user) : status;
+}
+
+static enum rwd_status release_due(struct rwd_backtest_worker *worker, size_t side_index,
+    uint64_t no, int64_t now_ms, int64_t clock_ms, struct rwd_backtest_user *user)
+{
+    enum rwd_status status = RWD_OK;
+    while (status == RWD_OK && rwd_release_due(&worker->course->gates, user->players[side_index],
+                                   clock_ms) != RWD_RELEASE_NONE) {
+        status = release_first(worker, side_index, no, now_ms, user);
+    }
+    return status;
+}
+
+/* waited: when it happened, too. Its release has a record then, and no clock has a say in it. */
+static void hold(
+    const struct rwd_backtest_user *user, size_t side_index, const struct rwd_event *event)
+{
+    rwd_waiting_hold(user->players[side_index], event->time_ms, event->event_fingerprint);
+}
+
+static enum rwd_status handle_side(struct rwd_backtest_worker *worker, size_t side_index,
+    const struct question *question, bool waited, struct rwd_backtest_user *user)
+{
+    enum rwd_status status = settle(worker, side_index, question, user);
+    if (status == RWD_OK && waited) {
+        hold(user, side_index, question->event);
+    }
+    return status == RWD_OK ? release_due(worker, side_index, question->no, question->now_ms,
+                                  RWD_RELEASE_NO_CLOCK, user)
+                            : status;
 }
 
 /* ---- inputs ---- */
@@ -366,8 +426,10 @@ static enum rwd_status handle_event(
     bool before = event->time_ms < worker->course->since_ms;
     struct rwd_backtest_user *user = NULL;
     status = user_of(worker, item, event->user_id, &user);
+    const struct question question = {
+        .no = no, .now_ms = item->now_ms, .before = before, .event = event};
     for (size_t i = 0; status == RWD_OK && i < worker->course->side_count; i++) {
-        status = handle_side(worker, i, no, item->now_ms, before, event, user);
+        status = handle_side(worker, i, &question, item->waited, user);
     }
     /* Both sides have seen the same events of a player: they agree on these two. */
     if (status == RWD_CONFLICT || status == RWD_INVALID) {
@@ -386,7 +448,7 @@ static enum rwd_status handle_event(
 }
 
 /* The recorded change, where this side's task can take it. */
-static enum rwd_status change_task(struct rwd_backtest_worker *worker, size_t side, uint64_t no,
+static enum rwd_status change_task(struct rwd_backtest_worker *worker, size_t side,
     const struct rwd_backtest_item *item, const struct rwd_task_body *body,
     struct rwd_player *player, bool *done)
 {
@@ -403,12 +465,12 @@ static enum rwd_status change_task(struct rwd_backtest_worker *worker, size_t si
     }
     *done = part.change_count > 0;
     if (*done) {
-        apply(worker, side, no, player, &part, item->now_ms);
+        apply(worker, side, player, &part, item->now_ms);
     }
     return RWD_OK;
 }
 
-static enum rwd_status reprocess_task(struct rwd_backtest_worker *worker, size_t side, uint64_t no,
+static enum rwd_status reprocess_task(struct rwd_backtest_worker *worker, size_t side,
     const struct rwd_backtest_item *item, const struct rwd_task_body *body,
     struct rwd_player *player, bool *done)
 {
@@ -421,7 +483,7 @@ static enum rwd_status reprocess_task(struct rwd_backtest_worker *worker, size_t
             rwd_decide_task(&worker->course->gates, worker->course->pools[side], &command, player,
                 item->now_ms, &worker->arena, &decision, &error) == RWD_OK;
     if (*done) {
-        apply(worker, side, no, player, &decision, item->now_ms);
+        apply(worker, side, player, &decision, item->now_ms);
     }
     return RWD_OK;
 }
@@ -447,8 +509,8 @@ static enum rwd_status handle_command(
             return RWD_UNAVAILABLE;
         }
         status = body.command.kind == RWD_TASK_REPROCESS
-                     ? reprocess_task(worker, i, no, item, &body, player, &done)
-                     : change_task(worker, i, no, item, &body, player, &done);
+                     ? reprocess_task(worker, i, item, &body, player, &done)
+                     : change_task(worker, i, item, &body, player, &done);
         matched |= done && i == 0;
     }
     *(matched ? &worker->counts.commands : &worker->counts.commands_unmatched) += 1;
@@ -474,18 +536,56 @@ static enum rwd_status handle_budget(
     return RWD_OK;
 }
 
+/* The journal's word that this event was decided: it is here, too, with all that is before it. */
+static enum rwd_status handle_release(
+    struct rwd_backtest_worker *worker, const struct rwd_backtest_item *item, uint64_t no)
+{
+    struct rwd_event event = {0};
+    enum rwd_status status = read_event(worker, item, &event);
+    struct rwd_backtest_user *user = status == RWD_OK ? rwd_backtest_crowd_find(worker->crowd,
+                                                            event.user_id, item->user_fingerprint)
+                                                      : NULL;
+    for (size_t i = 0; user != NULL && i < worker->course->side_count; i++) {
+        while (status == RWD_OK &&
+               rwd_waiting_find(user->players[i], event.time_ms, event.event_fingerprint) != NULL) {
+            status = release_first(worker, i, no, item->now_ms, user);
+        }
+    }
+    return status;
+}
+
+static enum rwd_status handle_tick(
+    struct rwd_backtest_worker *worker, const struct rwd_backtest_item *item, uint64_t no)
+{
+    enum rwd_status status = RWD_OK;
+    struct rwd_backtest_user *user =
+        rwd_backtest_crowd_find(worker->crowd, item->body, item->user_fingerprint);
+    for (size_t i = 0; user != NULL && i < worker->course->side_count; i++) {
+        status = status == RWD_OK ? release_due(worker, i, no, item->now_ms, item->now_ms, user)
+                                  : status;
+        while (status == RWD_OK && item->waited && user->players[i]->waiting != NULL) {
+            status = release_first(worker, i, no, item->now_ms, user);
+        }
+    }
+    return status;
+}
+
 static enum rwd_status handle_item(
     struct rwd_backtest_worker *worker, const struct rwd_backtest_item *item, uint64_t no)
 {
     switch (item->kind) {
+    case RWD_BACKTEST_EVENT:
+        return handle_event(worker, item, no);
     case RWD_BACKTEST_COMMAND:
         return handle_command(worker, item, no);
     case RWD_BACKTEST_BUDGET:
         return handle_budget(worker, item, no);
-    case RWD_BACKTEST_EVENT:
-        break;
+    case RWD_BACKTEST_RELEASE:
+        return handle_release(worker, item, no);
+    case RWD_BACKTEST_TICK:
+        return handle_tick(worker, item, no);
     }
-    return handle_event(worker, item, no);
+    return RWD_CORRUPT;
 }
 
 /* ---- blocks ---- */

@@ -7,6 +7,9 @@
  * the order of the source. What decides whether a pool is asked depends on no pool, hence the two
  * decisions agree on it. With one worker all is in order already, and nothing is decided twice.
  *
+ * Rules in event time: what waits of a player is decided here as it is live, behind the event that
+ * made it due, or at the inputs that stand for time (source.h).
+ *
  * Threads:   run is the thread's function; create, destroy and the accessors are the reader's,
  *            before it runs and after it has ended.
  * Ownership: create/destroy; the course outlives its workers.

@@ -31,6 +31,18 @@ static const char *const verdict_sentences[RWD_RULE_VERDICT_COUNT] = {
     [RWD_RULE_SUSPENDED] = "was suspended after too many errors",
     [RWD_RULE_COUNTED] = "counted the event and gives nothing by itself",
     [RWD_RULE_OTHER_VERSION] = "is for other players: another version of it is this one's",
+    [RWD_RULE_WAITING] = "waits for events that may still come before this one",
+    [RWD_RULE_NOT_WAITING] = "had not waited for this event",
+};
+
+static const struct {
+    enum rwd_release release;
+    const char *sentence;
+} release_sentences[] = {
+    {RWD_RELEASE_ORDER,
+        "what came since is so much newer that nothing can come before it any more"},
+    {RWD_RELEASE_TIME, "it had waited as long as events may be late"},
+    {RWD_RELEASE_FULL, "too many of the player's events were waiting"},
 };
 
 static const struct {
@@ -128,10 +140,11 @@ static void put_verdict(const struct cJSON *rule, struct rwd_buffer *out)
     const char *explanation = rwd_ctl_string(rule, "explanation");
     const char *sentence = explanation[0] != '\0' ? explanation : sentence_of(verdict);
     bool fired = strcmp(verdict, rwd_rule_verdict_name(RWD_RULE_FIRED)) == 0;
+    bool waits = strcmp(verdict, rwd_rule_verdict_name(RWD_RULE_WAITING)) == 0;
     if (fired && (number_of(rule, "points") > 0 || number_of(rule, "points_raw") > 0)) {
         put_points(rule, out);
     } else {
-        rwd_buffer_put_string(out, fired ? "" : "nothing: ");
+        rwd_buffer_put_string(out, fired ? "" : waits ? "nothing yet: " : "nothing: ");
         rwd_ctl_put_plain(out, rwd_text_of(sentence != NULL ? sentence : verdict));
     }
     put_milestones(rule, out);
@@ -222,6 +235,54 @@ static void put_head(const struct cJSON *decision, struct rwd_buffer *out)
     }
 }
 
+/* Of a waiting event, or of the decision that let it go. */
+static void put_waiting(const struct cJSON *decision, struct rwd_buffer *out)
+{
+    const char *cause = rwd_ctl_string(decision, "cause");
+    if (rwd_ctl_string(decision, "waits_until")[0] != '\0' &&
+        !cJSON_IsObject(rwd_ctl_member(decision, "released"))) {
+        rwd_buffer_put_string(out, "rules that go by event time decide it by ");
+        put_word(out, rwd_ctl_member(decision, "waits_until"));
+        rwd_buffer_put_char(out, '\n');
+    }
+    for (size_t i = 0; i < sizeof release_sentences / sizeof release_sentences[0]; i++) {
+        if (strcmp(rwd_release_name(release_sentences[i].release), cause) == 0) {
+            rwd_buffer_put_string(out, "decided in event time at ");
+            put_word(out, rwd_ctl_member(decision, "released_at"));
+            rwd_buffer_put_format(out, ": %s\n", release_sentences[i].sentence);
+        }
+    }
+}
+
+static void put_decided(const struct cJSON *decision, struct rwd_buffer *out)
+{
+    const struct cJSON *rules = rwd_ctl_member(decision, "rules");
+    put_waiting(decision, out);
+    rwd_buffer_put_string(
+        out, cJSON_GetArraySize(rules) > 0 ? "rules\n" : "no rule listens to this event\n");
+    const struct cJSON *item = NULL;
+    cJSON_ArrayForEach(item, rules)
+    {
+        put_rule(item, out);
+    }
+    const struct cJSON *exposures = rwd_ctl_member(decision, "exposures");
+    if (cJSON_GetArraySize(exposures) > 0) {
+        rwd_buffer_put_string(out, "experiments\n");
+        cJSON_ArrayForEach(item, exposures)
+        {
+            put_exposure(item, out);
+        }
+    }
+    const struct cJSON *tasks = rwd_ctl_member(decision, "reward_tasks");
+    if (cJSON_GetArraySize(tasks) > 0) {
+        rwd_buffer_put_string(out, "rewards\n");
+        cJSON_ArrayForEach(item, tasks)
+        {
+            put_task(item, out);
+        }
+    }
+}
+
 enum rwd_status rwd_explain_put(
     struct rwd_text decision, struct rwd_buffer *out, struct rwd_error *error)
 {
@@ -232,28 +293,10 @@ enum rwd_status rwd_explain_put(
         return rwd_fail(error, RWD_INVALID, "the answer is not a decision: it has no rules");
     }
     put_head(parsed, out);
-    rwd_buffer_put_string(
-        out, cJSON_GetArraySize(rules) > 0 ? "rules\n" : "no rule listens to this event\n");
-    const struct cJSON *item = NULL;
-    cJSON_ArrayForEach(item, rules)
-    {
-        put_rule(item, out);
-    }
-    const struct cJSON *exposures = rwd_ctl_member(parsed, "exposures");
-    if (cJSON_GetArraySize(exposures) > 0) {
-        rwd_buffer_put_string(out, "experiments\n");
-        cJSON_ArrayForEach(item, exposures)
-        {
-            put_exposure(item, out);
-        }
-    }
-    const struct cJSON *tasks = rwd_ctl_member(parsed, "reward_tasks");
-    if (cJSON_GetArraySize(tasks) > 0) {
-        rwd_buffer_put_string(out, "rewards\n");
-        cJSON_ArrayForEach(item, tasks)
-        {
-            put_task(item, out);
-        }
+    put_decided(parsed, out);
+    const struct cJSON *released = rwd_ctl_member(parsed, "released");
+    if (cJSON_IsObject(released)) {
+        put_decided(released, out);
     }
     cJSON_Delete(parsed);
     return RWD_OK;

@@ -99,7 +99,9 @@ static enum rwd_status put_item(
     /* A history names only the rules that matched. */
     if (cJSON_GetArraySize(rwd_ctl_member(item, "rules")) == 0) {
         put_event(item, out);
-        rwd_buffer_put_string(out, "\n  no rule gave anything for it\n");
+        rwd_buffer_put_string(out, strcmp(rwd_ctl_string(item, "type"), "release") == 0
+                                       ? "\n  decided in event time: no rule gave anything for it\n"
+                                       : "\n  no rule gave anything for it\n");
         return RWD_OK;
     }
     char *text = cJSON_PrintUnformatted(item);

@@ -51,7 +51,8 @@ static const char *type_name(uint8_t type)
         [RWD_RECORD_DEAD_LETTER_CHANGE] = "dead_letter_change",
         [RWD_RECORD_BUDGET] = "budget",
         [RWD_RECORD_RULE] = "rule",
-        [RWD_RECORD_RULEBOOK] = "rulebook"};
+        [RWD_RECORD_RULEBOOK] = "rulebook",
+        [RWD_RECORD_RELEASE] = "release"};
     return type < sizeof names / sizeof names[0] && names[type] != NULL ? names[type] : "unknown";
 }
 
@@ -314,6 +315,9 @@ static enum rwd_status put_event(
         if (decision.late) {
             rwd_buffer_put_string(out, ",\"late\":true");
         }
+        if (decision.release != RWD_RELEASE_NONE) {
+            put_string(out, "cause", rwd_release_name(decision.release));
+        }
         put_number(out, "rulebook", decision.rulebook_no);
         put_effects(text, &decision, out);
         put_verdicts(text, &decision, rwd_ctl_string(event, "event_name"), out);
@@ -528,6 +532,7 @@ static enum rwd_status put_record(
 {
     switch ((enum rwd_record_type)record->type) {
     case RWD_RECORD_EVENT:
+    case RWD_RECORD_RELEASE:
         return put_event(text, record, out);
     case RWD_RECORD_TASK:
         return put_task(text, record, out);

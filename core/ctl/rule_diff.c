@@ -181,6 +181,8 @@ static void describe(struct version *version)
     describe_counters(version, rule);
     describe_rewards(version, rule);
     rwd_buffer_put_format(field(version, "priority"), "%d", rule->priority);
+    rwd_buffer_put_string(
+        field(version, "order"), rule->order == RWD_ORDER_EVENT_TIME ? "event_time" : "arrival");
     rwd_buffer_put_string(field(version, "experiment"), rule->experiment);
     out = field(version, "formulas");
     for (size_t i = 0; i < rule->formula_count; i++) {

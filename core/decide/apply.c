@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "decide/aggregate.h"
+#include "domain/waiting.h"
 
 #include <string.h>
 
@@ -141,11 +142,15 @@ void rwd_apply(struct rwd_player *player, const struct rwd_decision *decision, u
 {
     RWD_REQUIRE(sequence > player->sequence);
     player->sequence = sequence;
-    if (decision->has_event) {
+    bool arrives = decision->has_event && decision->release == RWD_RELEASE_NONE;
+    if (arrives) {
         rwd_player_saw(player, decision->event_fingerprint, decision->event_ms);
         if (decision->event_ms > player->newest_event_ms) {
             player->newest_event_ms = decision->event_ms;
         }
+    }
+    if (decision->waits != NULL) {
+        rwd_waiting_add(player, decision->waits);
     }
     if (decision->profile != NULL) {
         player->profile = *decision->profile;
@@ -166,5 +171,9 @@ void rwd_apply(struct rwd_player *player, const struct rwd_decision *decision, u
     }
     for (size_t i = 0; i < decision->change_count; i++) {
         apply_change(player, &decision->changes[i], decision->now_ms, pools);
+    }
+    /* Last: texts of the decision may lie in the bytes that waited. */
+    if (decision->release != RWD_RELEASE_NONE) {
+        rwd_waiting_remove(player, decision->event_ms, decision->event_fingerprint);
     }
 }

@@ -11,7 +11,8 @@
 
 /* Carries out a decision under the sequence of its record. New tasks and changes post to or void
  * from the pools; replaying says whether the reservations of new tasks are to be made too (live
- * they were made by decide). */
+ * they were made by decide). A decision that waits puts its event into the player's waiting list, a
+ * release takes it out. */
 void rwd_apply(struct rwd_player *player, const struct rwd_decision *decision, uint64_t sequence,
     struct rwd_pools *pools, bool replaying);
 

@@ -4,6 +4,7 @@
 #include "decide/aggregate.h"
 #include "decide/arms.h"
 #include "decide/profile.h"
+#include "decide/release.h"
 #include "decide/where.h"
 
 #include <stdio.h>
@@ -17,7 +18,8 @@ struct making {
     const struct rwd_event *event;
     const struct rwd_player *player;
     const struct rwd_profile *profile;
-    const struct rwd_player_rule *own; /* a shadow's; NULL: the player's own */
+    const struct rwd_player_rule *own;        /* a shadow's; NULL: the player's own */
+    const struct rwd_waiting_event *released; /* NULL: the event has just arrived */
     struct rwd_arena *arena;
     uint64_t seed;
     struct rwd_decision *decision;
@@ -26,6 +28,7 @@ struct making {
     size_t effect_capacity;
     size_t task_capacity;
     size_t change_capacity;
+    size_t waiting_capacity;
 };
 
 /* Room for one more in a list that hangs in the arena; NULL: the arena is full. */
@@ -298,6 +301,60 @@ static enum rwd_status measure_rule(const struct making *making,
     return status;
 }
 
+/* The rule decides this event in event time, once it is released. What lies outside its active
+ * period waits for nothing: no later event changes that. A shadow keeps no list of its own. */
+static bool must_wait(const struct making *making, const struct rwd_rule *rule)
+{
+    return rule->order == RWD_ORDER_EVENT_TIME && making->released == NULL && making->own == NULL &&
+           making->event->time_ms >= rule->active_from_ms &&
+           making->event->time_ms < rule->active_to_ms;
+}
+
+static enum rwd_status wait(struct making *making, const struct rwd_rule *rule)
+{
+    struct rwd_waiting_event *waits = making->decision->waits;
+    if (waits == NULL) {
+        const struct rwd_event *event = making->event;
+        waits = rwd_arena_alloc(making->arena, sizeof *waits);
+        if (waits == NULL) {
+            return RWD_LIMIT;
+        }
+        *waits = (struct rwd_waiting_event){.event_ms = event->time_ms,
+            .ingest_ms = making->facts->now_ms,
+            .fingerprint = event->event_fingerprint,
+            .event_id = event->event_id,
+            .raw = event->raw};
+        making->decision->waits = waits;
+    }
+    waits->rule_nos = room(making->arena, waits->rule_nos, waits->rule_count,
+        &making->waiting_capacity, sizeof waits->rule_nos[0]);
+    if (waits->rule_nos == NULL) {
+        return RWD_LIMIT;
+    }
+    waits->rule_nos[waits->rule_count++] = rule->rule_no;
+    return RWD_OK;
+}
+
+/* False: not now, for the reason in *verdict. */
+static bool is_asked(const struct making *making, const struct rwd_rulebook_entry *entry,
+    enum rwd_rule_verdict *verdict)
+{
+    const struct rwd_rule *rule = entry->rule;
+    if (!rwd_rulebook_takes(entry, making->event->user_id)) {
+        *verdict = RWD_RULE_OTHER_VERSION;
+    } else if (must_wait(making, rule)) {
+        *verdict = RWD_RULE_WAITING;
+    } else if (making->released != NULL && !rwd_waiting_has_rule(making->released, rule->rule_no)) {
+        *verdict = RWD_RULE_NOT_WAITING;
+    } else if (rwd_where_holds(rule, making->event, making->profile, verdict)) {
+        if (!rule->suspended && !rwd_ruleset_suspended(making->facts->ruleset, entry->index)) {
+            return true;
+        }
+        *verdict = RWD_RULE_SUSPENDED;
+    }
+    return false;
+}
+
 /* One rule's part of the decision. OK or LIMIT; a rule's own failure is a verdict. */
 static enum rwd_status decide_rule(
     struct making *making, const struct rwd_rulebook_entry *entry, enum rwd_rule_verdict *verdict)
@@ -305,16 +362,8 @@ static enum rwd_status decide_rule(
     const struct rwd_rule *rule = entry->rule;
     struct rwd_ruleset *ruleset = making->facts->ruleset;
     const struct rwd_event *event = making->event;
-    if (!rwd_rulebook_takes(entry, event->user_id)) {
-        *verdict = RWD_RULE_OTHER_VERSION;
-        return RWD_OK;
-    }
-    if (!rwd_where_holds(rule, event, making->profile, verdict)) {
-        return RWD_OK;
-    }
-    if (rule->suspended || rwd_ruleset_suspended(ruleset, entry->index)) {
-        *verdict = RWD_RULE_SUSPENDED;
-        return RWD_OK;
+    if (!is_asked(making, entry, verdict)) {
+        return *verdict == RWD_RULE_WAITING ? wait(making, rule) : RWD_OK;
     }
     const struct rwd_player_rule *known = counters_of(making, rule->rule_no);
     struct rwd_rule_effect effect = {.rule_no = rule->rule_no,
@@ -517,6 +566,28 @@ enum rwd_status rwd_decide(const struct rwd_decide_facts *facts, const struct rw
         decision->profile = making.profile;
     }
     if (review_holds(&making) != RWD_OK || decide_rules(&making) != RWD_OK) {
+        rwd_decide_undo(facts, decision);
+        decision->task_count = 0;
+        return RWD_LIMIT;
+    }
+    return RWD_OK;
+}
+
+enum rwd_status rwd_decide_release(const struct rwd_decide_facts *facts,
+    const struct rwd_waiting_event *waiting, const struct rwd_event *event,
+    enum rwd_release release, const struct rwd_player *player, struct rwd_arena *arena,
+    struct rwd_decision *decision)
+{
+    rwd_decide_release_nothing(facts, waiting, release, decision);
+    struct making making = {.facts = facts,
+        .event = event,
+        .player = player,
+        .profile = &player->profile,
+        .released = waiting,
+        .arena = arena,
+        .seed = seed_of(event),
+        .decision = decision};
+    if (decide_rules(&making) != RWD_OK) {
         rwd_decide_undo(facts, decision);
         decision->task_count = 0;
         return RWD_LIMIT;

@@ -35,7 +35,8 @@ struct rwd_decide_facts {
     void *arm_context;
 };
 
-/* OK: *decision. CONFLICT: a duplicate, nothing changes. INVALID: *problem, type "late": further
+/* OK: *decision; rules in event time do not decide yet, decision->waits names them (release.h).
+ * CONFLICT: a duplicate, nothing changes. INVALID: *problem, type "late": further
  * behind than the dedupe window, so a repeat could no longer be told. LIMIT: the arena is full,
  * nothing is reserved; try again with an empty one. */
 RWD_MUST_USE enum rwd_status rwd_decide(const struct rwd_decide_facts *facts,

@@ -9,6 +9,7 @@ struct rwd_gates rwd_gates_of(const struct rwd_config *config)
         .geo_allowed = rwd_text_of(config->gates_geo_allowed),
         .hold_expires_ms = config->gates_hold_expires_days * 24 * 3600 * 1000,
         .reorder_window_ms = config->ingest_reorder_window_s * 1000,
+        .waiting_event_count_max = (size_t)config->engine_waiting_event_count_max,
         .prices = config->prices,
         .price_count = config->price_count,
     };

@@ -18,6 +18,7 @@ struct rwd_gates {
     struct rwd_text geo_allowed;  /* "TR,BR"; empty: everywhere */
     int64_t hold_expires_ms;
     int64_t reorder_window_ms;
+    size_t waiting_event_count_max; /* of one player, for rules in event time */
     const struct rwd_price_config *prices;
     size_t price_count;
 };

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "decide/apply.h"
-#include "decide/decide.h"
+#include "decide/release.h"
 #include "script/formula.h"
 
 #include <stdio.h>
@@ -14,6 +14,7 @@ enum {
     ARENA_CHUNK = 64 << 10,
     ARENA_MAX = 64 << 20,
     TRACE_DEADLINE_MS = 1000,
+    WAITING_COUNT_MAX = 4096, /* what engine.conf may say at most */
 };
 
 static const struct rwd_json_limits json_limits = {
@@ -199,6 +200,48 @@ static bool read_event(struct trial *trial, size_t index, struct rwd_event *even
     return true;
 }
 
+static struct rwd_decide_facts facts_at(struct trial *trial, int64_t now_ms)
+{
+    return (struct rwd_decide_facts){.ruleset = trial->ruleset,
+        .pools = trial->pools,
+        .gates = &trial->gates,
+        .now_ms = now_ms,
+        .rule_failed = rule_failed,
+        .context = trial,
+        .arm = arm_of,
+        .arm_context = trial};
+}
+
+static void apply(struct trial *trial, const struct rwd_decision *decision)
+{
+    if (trial->trace != NULL) {
+        put_trace(trial, decision);
+    }
+    rwd_apply(trial->player, decision, trial->player->sequence + 1, trial->pools, false);
+}
+
+/* Of a rule in event time: what is due at now_ms, in the order of the events. */
+static void release(struct trial *trial, int64_t now_ms)
+{
+    enum rwd_release cause = RWD_RELEASE_NONE;
+    while ((cause = rwd_release_due(&trial->gates, trial->player, now_ms)) != RWD_RELEASE_NONE) {
+        const struct rwd_waiting_event *waiting = &trial->player->waiting->events[0];
+        const struct rwd_decide_facts facts = facts_at(trial, trial->player->newest_event_ms);
+        struct rwd_event event;
+        struct rwd_decision decision;
+        enum rwd_status status = rwd_release_read(waiting, waiting->raw, trial->arena, &event);
+        if (status == RWD_OK) {
+            status = rwd_decide_release(
+                &facts, waiting, &event, cause, trial->player, trial->arena, &decision);
+        }
+        if (status != RWD_OK) {
+            complain(trial, "the event is too large");
+            return;
+        }
+        apply(trial, &decision);
+    }
+}
+
 static void run_event(struct trial *trial, size_t index)
 {
     struct rwd_event event;
@@ -207,21 +250,12 @@ static void run_event(struct trial *trial, size_t index)
     if (!read_event(trial, index, &event)) {
         return;
     }
-    struct rwd_decide_facts facts = {.ruleset = trial->ruleset,
-        .pools = trial->pools,
-        .gates = &trial->gates,
-        .now_ms = event.time_ms,
-        .rule_failed = rule_failed,
-        .context = trial,
-        .arm = arm_of,
-        .arm_context = trial};
+    const struct rwd_decide_facts facts = facts_at(trial, event.time_ms);
     enum rwd_status status =
         rwd_decide(&facts, &event, trial->player, trial->arena, &decision, &problem);
-    if (status == RWD_OK && trial->trace != NULL) {
-        put_trace(trial, &decision);
-    }
     if (status == RWD_OK) {
-        rwd_apply(trial->player, &decision, trial->player->sequence + 1, trial->pools, false);
+        apply(trial, &decision);
+        release(trial, RWD_RELEASE_NO_CLOCK);
     } else if (status != RWD_CONFLICT) {
         complain(trial, status == RWD_INVALID ? problem.detail : "the event is too large");
     }
@@ -318,6 +352,7 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
     trial->gates = (struct rwd_gates){.large_reward = RWD_TEXT("50"),
         .hold_expires_ms = (int64_t)90 * DAY_MS,
         .reorder_window_ms = MINUTE_MS,
+        .waiting_event_count_max = WAITING_COUNT_MAX,
         .prices = prices,
         .price_count = sizeof prices / sizeof prices[0]};
     struct rwd_ruleset_limits limits = rwd_ruleset_limits_default();
@@ -347,6 +382,7 @@ static void run_case(struct trial *trial, struct rwd_rulebook *rulebook)
         for (size_t i = 0; i < trial->test->event_count; i++) {
             run_event(trial, i);
         }
+        release(trial, INT64_MAX);
         if (trial->trace == NULL) {
             check_expectations(trial);
         }

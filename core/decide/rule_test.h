@@ -9,6 +9,9 @@
  * points (the rule's total), rewards (tasks not denied), held, milestones (how many fired), errors
  * (0 where it is not said).
  *
+ * A rule in event time is given a case's events in the order of their times: what has not been
+ * decided when the last one is in is decided then.
+ *
  * With coverage it also tells which lines of the rule ran, loading it included.
  *
  * Threads: pure; needs the sandbox's stack.

@@ -66,6 +66,9 @@ static const struct option options[] = {
     INTEGER(engine, hot_player_count_max, 200000, 64, 100000000,
         "players kept in memory, over all shards"),
     INTEGER(engine, batch_event_count_max, 256, 1, 4096, "events handed over at once"),
+    INTEGER(engine, waiting_event_count_max, 256, 1, 4096,
+        "events of one player that wait for rules in event time; past it, the oldest is decided "
+        "early"),
     INTEGER(ingest, body_size_max_kib, 4096, 1, 1048576, "a request body"),
     INTEGER(ingest, event_size_max_kib, 64, 1, 512, "one event"),
     INTEGER(ingest, event_count_max, 10000, 1, 1000000, "events in a request"),

@@ -66,6 +66,7 @@ struct rwd_config {
     int64_t engine_recovery_checkpoint_record_count;
     int64_t engine_hot_player_count_max;
     int64_t engine_batch_event_count_max;
+    int64_t engine_waiting_event_count_max;
     int64_t ingest_body_size_max_kib;
     int64_t ingest_event_size_max_kib;
     int64_t ingest_event_count_max;

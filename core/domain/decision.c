@@ -2,6 +2,7 @@
 
 #include "base/wire.h"
 #include "domain/player_codec.h"
+#include "domain/waiting.h"
 
 #include <string.h>
 
@@ -10,6 +11,8 @@ enum {
     FLAG_LATE = 1,
     FLAG_EVENT = 2,
     FLAG_PROFILE = 4,
+    FLAG_WAITS = 8,
+    FLAG_RELEASE = 16,
 };
 
 const char *rwd_rule_verdict_name(enum rwd_rule_verdict verdict)
@@ -17,8 +20,14 @@ const char *rwd_rule_verdict_name(enum rwd_rule_verdict verdict)
     static const char *const names[RWD_RULE_VERDICT_COUNT] = {"fired", "not_active", "where.geo",
         "where.platform", "where.payer", "where.segment", "where.currency", "where.weekday",
         "where.hour", "when_false", "score_zero", "capped", "grant_nil", "error", "suspended",
-        "counted", "other_version"};
+        "counted", "other_version", "waiting", "not_waiting"};
     return (unsigned)verdict < RWD_RULE_VERDICT_COUNT ? names[verdict] : "unknown";
+}
+
+const char *rwd_release_name(enum rwd_release release)
+{
+    static const char *const names[RWD_RELEASE_COUNT] = {"", "order", "time", "full"};
+    return (unsigned)release < RWD_RELEASE_COUNT ? names[release] : "unknown";
 }
 
 const char *rwd_cap_name(enum rwd_cap cap)
@@ -170,12 +179,55 @@ static void decode_change(struct rwd_wire *wire, struct rwd_task_change *change)
     }
 }
 
+static void encode_waits(const struct rwd_waiting_event *waits, struct rwd_buffer *out)
+{
+    rwd_wire_put_text(out, waits->event_id);
+    rwd_wire_put_varint(out, waits->rule_count);
+    for (size_t i = 0; i < waits->rule_count; i++) {
+        rwd_wire_put_varint(out, waits->rule_nos[i]);
+    }
+}
+
+static void decode_waits(
+    struct rwd_wire *wire, struct rwd_arena *arena, struct rwd_decision *decision)
+{
+    struct rwd_text event_id = rwd_wire_text(wire);
+    size_t count = rwd_wire_count(wire, 1);
+    wire->failed |= count == 0;
+    struct rwd_waiting_event *waits = room(wire, arena, 1, sizeof *waits);
+    uint32_t *rule_nos = room(wire, arena, count, sizeof rule_nos[0]);
+    if (waits == NULL || rule_nos == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        rule_nos[i] = (uint32_t)rwd_wire_varint(wire);
+    }
+    *waits = (struct rwd_waiting_event){.event_ms = decision->event_ms,
+        .ingest_ms = decision->now_ms,
+        .fingerprint = decision->event_fingerprint,
+        .event_id = event_id,
+        .rule_nos = rule_nos,
+        .rule_count = count};
+    decision->waits = waits;
+}
+
+static uint8_t flags_of(const struct rwd_decision *decision)
+{
+    return (uint8_t)((decision->late ? FLAG_LATE : 0) | (decision->has_event ? FLAG_EVENT : 0) |
+                     (decision->profile != NULL ? FLAG_PROFILE : 0) |
+                     (decision->waits != NULL ? FLAG_WAITS : 0) |
+                     (decision->release != RWD_RELEASE_NONE ? FLAG_RELEASE : 0));
+}
+
+bool rwd_decision_waits(struct rwd_text bytes)
+{
+    return bytes.size > 1 && ((uint8_t)bytes.data[1] & FLAG_WAITS) != 0;
+}
+
 void rwd_decision_encode(const struct rwd_decision *decision, struct rwd_buffer *out)
 {
     rwd_wire_put_u8(out, ENCODING);
-    rwd_wire_put_u8(
-        out, (uint8_t)((decision->late ? FLAG_LATE : 0) | (decision->has_event ? FLAG_EVENT : 0) |
-                       (decision->profile != NULL ? FLAG_PROFILE : 0)));
+    rwd_wire_put_u8(out, flags_of(decision));
     rwd_wire_put_signed(out, decision->now_ms);
     if (decision->has_event) {
         rwd_wire_put_signed(out, decision->event_ms - decision->now_ms);
@@ -183,6 +235,12 @@ void rwd_decision_encode(const struct rwd_decision *decision, struct rwd_buffer 
         rwd_wire_put_varint(out, decision->rulebook_no);
         rwd_wire_put_text(out, (struct rwd_text){.data = (const char *)decision->verdicts,
                                    .size = decision->verdict_count});
+        if (decision->waits != NULL) {
+            encode_waits(decision->waits, out);
+        }
+        if (decision->release != RWD_RELEASE_NONE) {
+            rwd_wire_put_u8(out, (uint8_t)decision->release);
+        }
     }
     if (decision->profile != NULL) {
         rwd_profile__encode(decision->profile, out);
@@ -263,6 +321,14 @@ enum rwd_status rwd_decision_decode(
         struct rwd_text verdicts = rwd_wire_text(&wire);
         decision->verdicts = (const uint8_t *)verdicts.data;
         decision->verdict_count = verdicts.size;
+        if ((flags & FLAG_WAITS) != 0) {
+            decode_waits(&wire, arena, decision);
+        }
+        if ((flags & FLAG_RELEASE) != 0) {
+            uint8_t release = rwd_wire_u8(&wire);
+            wire.failed |= release == RWD_RELEASE_NONE || release >= RWD_RELEASE_COUNT;
+            decision->release = (enum rwd_release)release;
+        }
     }
     if ((flags & FLAG_PROFILE) != 0) {
         struct rwd_profile *profile = room(&wire, arena, 1, sizeof *profile);

@@ -32,8 +32,10 @@ enum rwd_rule_verdict {
     RWD_RULE_SUSPENDED,
     RWD_RULE_COUNTED,       /* no points and no grant of its own: aggregates or state only */
     RWD_RULE_OTHER_VERSION, /* another version of the rule is this player's; not asked */
+    RWD_RULE_WAITING,       /* in event time: decided when the event is released */
+    RWD_RULE_NOT_WAITING,   /* of a release: the rule did not wait for this event */
 };
-enum { RWD_RULE_VERDICT_COUNT = RWD_RULE_OTHER_VERSION + 1 };
+enum { RWD_RULE_VERDICT_COUNT = RWD_RULE_NOT_WAITING + 1 };
 /* "where.geo"; never NULL. */
 const char *rwd_rule_verdict_name(enum rwd_rule_verdict verdict);
 
@@ -79,6 +81,19 @@ struct rwd_rule_effect {
     struct rwd_text arm;
 };
 
+/* Why an event that waited was decided. One byte in the journal: append only. */
+enum rwd_release {
+    RWD_RELEASE_NONE,  /* not a release: the event's own decision, at its arrival */
+    RWD_RELEASE_ORDER, /* the player's newest event is more than the reorder window ahead */
+    RWD_RELEASE_TIME,  /* it, or one behind it in the order, came the reorder window ago */
+    RWD_RELEASE_FULL,  /* too many wait */
+};
+enum { RWD_RELEASE_COUNT = RWD_RELEASE_FULL + 1 };
+/* "order"; never NULL. */
+const char *rwd_release_name(enum rwd_release release);
+
+struct rwd_waiting_event; /* waiting.h */
+
 /* The first time that a rule asked for this player's arm of an experiment. */
 struct rwd_exposure {
     uint32_t experiment_no; /* its rule_no and version_no: an experiment is numbered as rules are */
@@ -103,6 +118,10 @@ struct rwd_decision {
     int64_t event_ms; /* with has_event */
     int64_t now_ms;   /* when it was decided, journal time */
     uint64_t event_fingerprint;
+    enum rwd_release release; /* of an event that waited: its second decision */
+    /* NULL: no rule waits. Its raw bytes are not encoded: they stand behind the decision in the
+     * record, and whoever decodes it to apply it puts them in. */
+    struct rwd_waiting_event *waits;
     const struct rwd_profile *profile; /* the new one; NULL: unchanged */
     uint32_t rulebook_no; /* whose rules, in its order for the event's name, verdicts speak of */
     const uint8_t *verdicts;
@@ -121,6 +140,8 @@ void rwd_decision_encode(const struct rwd_decision *decision, struct rwd_buffer 
 /* CORRUPT: these bytes were not written by encode. LIMIT: the arena is full. */
 RWD_MUST_USE enum rwd_status rwd_decision_decode(
     struct rwd_text bytes, struct rwd_arena *arena, struct rwd_decision *decision);
+/* Does a rule wait, by an encoded decision? */
+bool rwd_decision_waits(struct rwd_text bytes);
 
 /* A rule's state as bytes: pairs of name and scalar, by name. decode fills values[i] for
  * rule->states[i], with the initial value where the bytes do not name it (another version may have

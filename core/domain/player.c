@@ -4,11 +4,13 @@
 #include "base/memory.h"
 #include "domain/player_codec.h"
 #include "domain/seen.h"
+#include "domain/waiting.h"
 
 #include <string.h>
 
-/* The first byte of an encoded player; another number when the encoding changes. */
-enum { ENCODING = 2 };
+/* The first byte of an encoded player; another number when the encoding changes. One with waiting
+ * events is the same, and those at its end. */
+enum { ENCODING = 2, ENCODING_WAITING = 3 };
 
 struct rwd_player *rwd_player_create(struct rwd_text user_id, uint64_t fingerprint)
 {
@@ -79,6 +81,7 @@ void rwd_player_destroy(struct rwd_player *player)
     rwd_free(player->exposures);
     rwd_free(player->tasks);
     rwd_seen__destroy(player->seen);
+    rwd_waiting__destroy(player->waiting);
     rwd_free(player->user_id);
     rwd_free(player);
 }
@@ -332,7 +335,7 @@ static void decode_rule(struct rwd_wire *wire, struct rwd_player_rule *rule)
 
 void rwd_player_encode(const struct rwd_player *player, struct rwd_buffer *out)
 {
-    rwd_wire_put_u8(out, ENCODING);
+    rwd_wire_put_u8(out, player->waiting != NULL ? ENCODING_WAITING : ENCODING);
     rwd_wire_put_varint(out, player->sequence);
     rwd_wire_put_signed(out, player->newest_event_ms);
     rwd_profile__encode(&player->profile, out);
@@ -357,6 +360,9 @@ void rwd_player_encode(const struct rwd_player *player, struct rwd_buffer *out)
         rwd_wire_put_text(out, rwd_text_of(player->exposures[i].arm));
     }
     rwd_seen__encode(player->seen, out);
+    if (player->waiting != NULL) {
+        rwd_waiting__encode(player->waiting, out);
+    }
 }
 
 static void decode_body(struct rwd_wire *wire, struct rwd_player *player)
@@ -397,11 +403,15 @@ enum rwd_status rwd_player_decode(struct rwd_text user_id, uint64_t fingerprint,
     struct rwd_text bytes, struct rwd_player **player)
 {
     struct rwd_wire wire = rwd_wire_of(bytes.data, bytes.size);
-    if (rwd_wire_u8(&wire) != ENCODING) {
+    uint8_t encoding = rwd_wire_u8(&wire);
+    if (encoding != ENCODING && encoding != ENCODING_WAITING) {
         return RWD_CORRUPT;
     }
     struct rwd_player *decoded = rwd_player_create(user_id, fingerprint);
     decode_body(&wire, decoded);
+    if (encoding == ENCODING_WAITING) {
+        rwd_waiting__decode(&wire, decoded);
+    }
     if (!rwd_wire_done(&wire)) {
         rwd_player_destroy(decoded);
         return RWD_CORRUPT;

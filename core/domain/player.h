@@ -109,7 +109,8 @@ struct rwd_player_exposure {
     char arm[RWD_ARM_NAME_SIZE_MAX];
 };
 
-struct rwd_seen; /* the fingerprints of the events of the dedupe window */
+struct rwd_seen;    /* the fingerprints of the events of the dedupe window */
+struct rwd_waiting; /* the events that rules in event time have yet to decide: waiting.h */
 
 struct rwd_player {
     struct rwd_player *next_in_bucket; /* of the shard's table */
@@ -118,8 +119,9 @@ struct rwd_player {
     uint64_t fingerprint;
     char *user_id;
     uint32_t user_id_size;
-    uint64_t sequence;       /* of the last record applied */
-    int64_t newest_event_ms; /* order and lateness are judged against it */
+    uint64_t sequence;           /* of the last record applied */
+    int64_t newest_event_ms;     /* order and lateness are judged against it */
+    struct rwd_waiting *waiting; /* NULL: nothing waits */
     struct rwd_profile profile;
     struct rwd_player_rule *rules; /* by rule_no, ascending */
     uint32_t rule_count;

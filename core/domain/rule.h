@@ -103,6 +103,12 @@ struct rwd_rule_formula {
 
 enum { RWD_CAP_NONE_SET = -1 };
 
+/* In which order a rule sees one player's events. */
+enum rwd_rule_order {
+    RWD_ORDER_ARRIVAL,
+    RWD_ORDER_EVENT_TIME, /* each waits for the reorder window: domain/waiting.h */
+};
+
 struct rwd_experiment;
 
 struct rwd_rule {
@@ -121,6 +127,7 @@ struct rwd_rule {
     int64_t active_to_ms;
     struct rwd_rule_where where;
     int32_t priority; /* larger first; ties by id */
+    enum rwd_rule_order order;
 
     bool has_when;
     bool has_score;

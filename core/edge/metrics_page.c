@@ -91,6 +91,8 @@ struct shard_totals {
     uint64_t points_granted;
     uint64_t players_loaded;
     uint64_t players_evicted;
+    uint64_t waiting_events;
+    uint64_t released[RWD_RELEASE_COUNT];
 };
 
 static void put_totals(const struct shard_totals *totals, struct rwd_buffer *out)
@@ -109,6 +111,14 @@ static void put_totals(const struct shard_totals *totals, struct rwd_buffer *out
         totals->players_loaded, out);
     put_count("rewardd_players_evicted_total", "counter", "Players dropped from memory.",
         totals->players_evicted, out);
+    put_count("rewardd_events_waiting", "gauge", "Events that wait for rules in event time.",
+        totals->waiting_events, out);
+    put_family("rewardd_events_released_total", "counter",
+        "Waiting events that were decided, by cause; full: early, since too many waited.", out);
+    for (int i = RWD_RELEASE_ORDER; i < RWD_RELEASE_COUNT; i++) {
+        put_labelled("rewardd_events_released_total", "cause",
+            rwd_release_name((enum rwd_release)i), totals->released[i], out);
+    }
 }
 
 static void put_by_shard(const char *name, uint32_t shard, uint64_t value, struct rwd_buffer *out)
@@ -132,6 +142,10 @@ static void put_shards(struct rwd_engine *engine, struct rwd_buffer *out)
         totals.points_granted += rwd_counted(&shard->points_granted);
         totals.players_loaded += rwd_counted(&shard->players_loaded);
         totals.players_evicted += rwd_counted(&shard->players_evicted);
+        totals.waiting_events += rwd_counted(&shard->waiting_events);
+        for (int cause = 0; cause < RWD_RELEASE_COUNT; cause++) {
+            totals.released[cause] += rwd_counted(&shard->released[cause]);
+        }
         histograms[i] = &shard->decide_ns;
     }
     put_totals(&totals, out);

@@ -4,6 +4,7 @@
  *   io         -> shard -> journal -> io           events, budgets, reads of a player
  *   dispatcher -> shard -> journal -> dispatcher   claims and results of reward tasks
  *   keeper     -> shard -> journal -> keeper       rule versions
+ *   shard      -> journal -> shard                 players whose waiting events time made due
  *
  * Budgets call at the shard once more on their way home, durable: their caps are raised there.
  *
@@ -30,6 +31,7 @@ enum rwd_input_kind {
     RWD_INPUT_RULEBOOK,           /* the rules in force from here on */
     RWD_INPUT_DEAD_LETTER_CHANGE, /* reprocessed, dropped, fixed */
     RWD_INPUT_PLAYER,             /* read one player, as fresh as the last ack */
+    RWD_INPUT_RELEASE,            /* time made a player's waiting events due; a shard's own */
 };
 
 enum rwd_outcome {
@@ -41,6 +43,13 @@ enum rwd_outcome {
 };
 
 struct rwd_batch;
+
+/* A record that an input brought about beside its own, of the same player, appended behind it. */
+struct rwd_followup {
+    struct rwd_followup *next;
+    struct rwd_record record;
+    struct rwd_text parts[2];
+};
 
 struct rwd_input {
     enum rwd_input_kind kind;
@@ -60,7 +69,7 @@ struct rwd_input {
     const struct rwd_rule_version_row *rule_version;
     const struct rwd_rulebook_row *rulebook;
     const struct rwd_dead_letter_row *dead_letter;
-    struct rwd_text user_id;       /* PLAYER */
+    struct rwd_text user_id;       /* PLAYER, RELEASE */
     struct rwd_text json;          /* PLAYER: the answer */
     const struct rwd_error *error; /* FAILED */
 
@@ -69,6 +78,8 @@ struct rwd_input {
     /* Written by the shard, appended by the journal; record.type 0: nothing to append. */
     struct rwd_record record;
     struct rwd_text parts[2];
+    struct rwd_followup *followups;
+    struct rwd_followup *followup_last;
 };
 
 struct rwd_batch {

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "domain/waiting.h"
 #include "engine/task_text.h"
 
 #include <string.h>
@@ -325,6 +326,8 @@ void rwd_checkpoint_add_player(struct rwd_checkpoint_message *message, struct rw
         .newest_event_ms = player->newest_event_ms,
         .sequence = player->sequence,
         .state = keep_buffer(message, &state),
+        .waiting_count = (int64_t)rwd_waiting_count(player),
+        .waiting_since_ms = rwd_waiting_since_ms(player),
     };
 }
 

@@ -167,6 +167,7 @@ static enum rwd_status make_rooms(
             .journal_dir = engine->journal_dir,
             .directory = engine->directory,
             .fingerprint_key = engine->fingerprint_key,
+            .reorder_window_ms = engine->gates.reorder_window_ms,
             .journal_end = &engine->journal_end,
             .stored_end = &rwd_projector_metrics(engine->projector)->stored_end,
             .stored_position = &rwd_projector_metrics(engine->projector)->position,
@@ -204,6 +205,7 @@ static enum rwd_status recover(struct rwd_engine *engine, struct rwd_error *erro
         .directory = engine->directory,
         .keeper = engine->keeper,
         .shards = engine->shards,
+        .fingerprint_key = engine->fingerprint_key,
         .shard_count = engine->shard_count,
         .checkpoint_record_count =
             (uint64_t)engine->config->engine_recovery_checkpoint_record_count,

@@ -110,22 +110,30 @@ static bool prepare(struct rwd_journal_thread *journal)
     return !full;
 }
 
+static void append_record(
+    struct rwd_journal_thread *journal, struct rwd_record *record, const struct rwd_text *parts)
+{
+    /* BUSY: the commit is full, what is in it goes first; nobody hears of it before the whole
+     * batch is durable. UNAVAILABLE: the disk is full; what was decided waits for room. */
+    while (rwd_journal_append(journal->writer, record, parts, 2) != RWD_OK) {
+        commit(journal);
+        if (!prepare(journal)) {
+            (void)poll(NULL, 0, FULL_DISK_RETRY_MS);
+        }
+    }
+    journal->appended++;
+}
+
 static void append(struct rwd_journal_thread *journal, struct rwd_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         struct rwd_input *input = &batch->inputs[i];
-        if (input->record.type == 0) {
-            continue;
+        if (input->record.type != 0) {
+            append_record(journal, &input->record, input->parts);
         }
-        /* BUSY: the commit is full, what is in it goes first; nobody hears of it before the whole
-         * batch is durable. UNAVAILABLE: the disk is full; what was decided waits for room. */
-        while (rwd_journal_append(journal->writer, &input->record, input->parts, 2) != RWD_OK) {
-            commit(journal);
-            if (!prepare(journal)) {
-                (void)poll(NULL, 0, FULL_DISK_RETRY_MS);
-            }
+        for (struct rwd_followup *at = input->followups; at != NULL; at = at->next) {
+            append_record(journal, &at->record, at->parts);
         }
-        journal->appended++;
     }
 }
 

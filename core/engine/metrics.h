@@ -6,6 +6,7 @@
 #define RWD_ENGINE_METRICS_H
 
 #include "base/histogram.h"
+#include "domain/decision.h"
 
 #include <stdbool.h>
 
@@ -20,7 +21,9 @@ struct rwd_shard_metrics {
     _Atomic uint64_t dirty_players;
     _Atomic uint64_t players_loaded;
     _Atomic uint64_t players_evicted;
-    struct rwd_histogram decide_ns; /* one event */
+    _Atomic uint64_t waiting_events;              /* for rules in event time */
+    _Atomic uint64_t released[RWD_RELEASE_COUNT]; /* those decided, by cause */
+    struct rwd_histogram decide_ns;               /* one event */
 };
 
 struct rwd_journal_metrics {

@@ -8,6 +8,7 @@
 #include "engine/keeper.h"
 #include "engine/query_decision.h"
 #include "engine/query_text.h"
+#include "engine/records.h"
 #include "journal/index.h"
 #include "runtime/thread.h"
 
@@ -233,6 +234,7 @@ static struct rwd_query__teller teller_of(struct rwd_query *query, struct rwd_in
     return (struct rwd_query__teller){.directory = query->options.directory,
         .store = query->store,
         .fingerprint_key = query->fingerprint_key,
+        .reorder_window_ms = query->options.reorder_window_ms,
         .arena = &inquiry->arena,
         .error = &inquiry->error};
 }
@@ -261,10 +263,43 @@ static enum rwd_status put_at(struct rwd_query *query, struct rwd_inquiry *inqui
     return status;
 }
 
+/* The first of these records that is of this type and wanted, and where it stands. */
+static enum rwd_status put_first(struct rwd_query *query, struct rwd_inquiry *inquiry,
+    const uint64_t *positions, size_t count, uint8_t type, const struct rwd_query__wanted *wanted,
+    uint64_t *found)
+{
+    enum rwd_status status = RWD_NOT_FOUND;
+    for (size_t i = 0; status == RWD_NOT_FOUND && i < count; i++) {
+        *found = positions[i];
+        status = put_at(query, inquiry, positions[i], type, wanted);
+    }
+    return status;
+}
+
+/* Behind the own decision of an event, which stands at `position`: what rules in event time made of
+ * it, once they did. Of the same user: an id may be used by several. */
+static enum rwd_status put_released(struct rwd_query *query, struct rwd_inquiry *inquiry,
+    const uint64_t *positions, size_t count, uint64_t position)
+{
+    struct rwd_record record;
+    struct rwd_event_body body;
+    enum rwd_status status =
+        rwd_journal_reader_at(query->journal, position, &record, &inquiry->error);
+    if (status != RWD_OK || rwd_event_body_decode(record.body, &body) != RWD_OK) {
+        return status;
+    }
+    const struct rwd_query__wanted wanted = {
+        .event_id = inquiry->id, .user_id = rwd_inquiry_text(inquiry, body.user_id), .whole = true};
+    inquiry->json.size--; /* the object goes on */
+    rwd_buffer_put_string(&inquiry->json, ",\"released\":");
+    status = put_first(query, inquiry, positions, count, RWD_RECORD_RELEASE, &wanted, &position);
+    rwd_buffer_put_string(&inquiry->json, status == RWD_NOT_FOUND ? "null}" : "}");
+    return status == RWD_NOT_FOUND ? RWD_OK : status;
+}
+
 /* An event that was refused first and accepted later is an accepted one. */
 static enum rwd_status answer_decision(struct rwd_query *query, struct rwd_inquiry *inquiry)
 {
-    static const uint8_t types[] = {RWD_RECORD_EVENT, RWD_RECORD_DEAD_LETTER};
     uint64_t positions[SAME_EVENT_COUNT_MAX];
     size_t count = 0;
     const struct rwd_query__wanted wanted = {
@@ -275,13 +310,17 @@ static enum rwd_status answer_decision(struct rwd_query *query, struct rwd_inqui
     }
     rwd_journal_index_by_event(query->index, rwd_fingerprint(query->fingerprint_key, inquiry->id),
         positions, SAME_EVENT_COUNT_MAX, &count);
-    for (size_t type = 0; type < sizeof types; type++) {
-        for (size_t i = 0; i < count; i++) {
-            status = put_at(query, inquiry, positions[i], types[type], &wanted);
-            if (status != RWD_NOT_FOUND) {
-                return status;
-            }
-        }
+    uint64_t found = 0;
+    status = put_first(query, inquiry, positions, count, RWD_RECORD_EVENT, &wanted, &found);
+    if (status == RWD_OK) {
+        return put_released(query, inquiry, positions, count, found);
+    }
+    if (status == RWD_NOT_FOUND) {
+        status =
+            put_first(query, inquiry, positions, count, RWD_RECORD_DEAD_LETTER, &wanted, &found);
+    }
+    if (status != RWD_NOT_FOUND) {
+        return status;
     }
     return rwd_fail(&inquiry->error, RWD_NOT_FOUND, "no event '%.*s' was ever taken in",
         RWD_TEXT_ARGS(inquiry->id));

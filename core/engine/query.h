@@ -27,6 +27,7 @@ struct rwd_query_options {
     const char *journal_dir;
     const struct rwd_directory *directory;
     const uint8_t *fingerprint_key;
+    int64_t reorder_window_ms; /* an event waits so long at most */
     /* The journal's end, and up to where the store has its tasks; both NULL: answer what is stored.
      */
     const _Atomic uint64_t *journal_end;

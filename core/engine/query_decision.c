@@ -1,5 +1,6 @@
 #include "engine/query_decision.h"
 
+#include "domain/waiting.h"
 #include "engine/query_text.h"
 #include "engine/records.h"
 #include "engine/task_text.h"
@@ -50,6 +51,10 @@ static const char *words_of(enum rwd_rule_verdict verdict)
                "state";
     case RWD_RULE_OTHER_VERSION:
         return "another version of the rule is this player's";
+    case RWD_RULE_WAITING:
+        return "the rule decides in event time: it waits for what may still come before this event";
+    case RWD_RULE_NOT_WAITING:
+        return "the rule had not waited for this event";
     }
     return "unknown";
 }
@@ -147,14 +152,14 @@ static const struct rwd_rule_effect *effect_of(
 static bool is_matched(enum rwd_rule_verdict verdict)
 {
     return verdict == RWD_RULE_FIRED || verdict == RWD_RULE_CAPPED || verdict == RWD_RULE_COUNTED ||
-           verdict == RWD_RULE_ERROR;
+           verdict == RWD_RULE_ERROR || verdict == RWD_RULE_WAITING;
 }
 
 static void put_rule(struct telling *telling, uint32_t version_no, enum rwd_rule_verdict verdict)
 {
     const struct rwd_rule_effect *effect = effect_of(telling->decision, version_no);
-    if (verdict == RWD_RULE_OTHER_VERSION) {
-        return; /* the player's own version is there: a rule is named once */
+    if (verdict == RWD_RULE_OTHER_VERSION || verdict == RWD_RULE_NOT_WAITING) {
+        return; /* the player's own version, or the event's own decision, has it: named once */
     }
     if (!telling->wanted->whole && effect == NULL && !is_matched(verdict)) {
         return;
@@ -422,16 +427,28 @@ static enum rwd_status put_event(const struct rwd_query__teller *teller,
     if (status != RWD_OK) {
         return status;
     }
-    rwd_buffer_put_string(out, "{\"type\":\"event\",\"status\":\"accepted\"");
+    bool release = decision.release != RWD_RELEASE_NONE;
+    rwd_buffer_put_format(out, "{\"type\":\"%s\",\"status\":\"%s\"", release ? "release" : "event",
+        release ? "released" : "accepted");
     put_field("event_id", event.event_id, out);
     put_field("user_id", body.user_id, out);
     put_field("event_name", event.name, out);
     put_field("event_version", event.version, out);
     put_schema_id(&event, out);
     put_time("ts", decision.event_ms, out);
-    put_time("ingested_at", record->time_ms, out);
-    rwd_buffer_put_format(out, ",\"late\":%s,\"rulebook_no\":%" PRIu32 ",\"sequence\":%" PRIu64,
-        decision.late ? "true" : "false", decision.rulebook_no, record->sequence);
+    if (release) {
+        put_time("released_at", record->time_ms, out);
+        put_string("cause", rwd_release_name(decision.release), out);
+    } else {
+        put_time("ingested_at", record->time_ms, out);
+        rwd_buffer_put_format(out, ",\"late\":%s", decision.late ? "true" : "false");
+    }
+    rwd_buffer_put_format(out, ",\"rulebook_no\":%" PRIu32 ",\"sequence\":%" PRIu64,
+        decision.rulebook_no, record->sequence);
+    if (!release) {
+        put_time("waits_until",
+            decision.waits != NULL ? record->time_ms + teller->reorder_window_ms : 0, out);
+    }
     struct telling telling = {.teller = teller,
         .wanted = wanted,
         .decision = &decision,
@@ -440,8 +457,10 @@ static enum rwd_status put_event(const struct rwd_query__teller *teller,
     put_rules(&telling);
     put_exposures(&telling);
     put_tasks(&telling);
-    put_profile(decision.profile, out);
-    if (wanted->whole) {
+    if (!release) {
+        put_profile(decision.profile, out);
+    }
+    if (wanted->whole && !release) {
         put_raw(teller, body.raw, out);
     }
     rwd_buffer_put_char(out, '}');
@@ -558,6 +577,7 @@ enum rwd_status rwd_query__put_record(const struct rwd_query__teller *teller,
 {
     switch (record->type) {
     case RWD_RECORD_EVENT:
+    case RWD_RECORD_RELEASE:
         return put_event(teller, record, wanted, out);
     case RWD_RECORD_DEAD_LETTER:
         return put_refused(teller, record, wanted, out);

@@ -21,6 +21,7 @@ struct rwd_query__teller {
     const struct rwd_directory *directory;
     struct rwd_store_reader *store;
     const uint8_t *fingerprint_key;
+    int64_t reorder_window_ms;
     struct rwd_arena *arena;
     struct rwd_error *error;
 };

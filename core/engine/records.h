@@ -2,7 +2,7 @@
  * records: what the bodies of journal records mean. Written by shards, read by recovery, explain
  * and `rewardctl journal cat`.
  *
- *   EVENT               user id, decision, then the event's raw bytes to the end
+ *   EVENT, RELEASE      user id, decision, then the event's raw bytes to the end
  *   TASK                user id, decision, command (kind, attempt, actor, note, http status,
  *                       endpoint)
  *   RULE                a version as it was registered, a draft: one store row

@@ -65,6 +65,22 @@ static enum rwd_status recover_rules(
     return status;
 }
 
+/* Players are loaded when they are needed; that some of their events are due must be known before.
+ */
+static enum rwd_status recover_waiting(
+    const struct rwd_recovery *recovery, struct rwd_arena *arena, struct rwd_error *error)
+{
+    struct rwd_waiting_row *rows = NULL;
+    size_t count = 0;
+    enum rwd_status status = rwd_store_waiting(recovery->reader, arena, &rows, &count, error);
+    for (size_t i = 0; status == RWD_OK && i < count; i++) {
+        uint64_t fingerprint = rwd_fingerprint(recovery->fingerprint_key, rows[i].user_id);
+        rwd_shard_replay_waiting(
+            recovery->shards[fingerprint % recovery->shard_count], &rows[i], fingerprint);
+    }
+    return status;
+}
+
 enum rwd_status rwd_recover_tables(const struct rwd_recovery *recovery, struct rwd_error *error)
 {
     struct rwd_arena arena;
@@ -72,6 +88,9 @@ enum rwd_status rwd_recover_tables(const struct rwd_recovery *recovery, struct r
     enum rwd_status status = recover_pools(recovery, &arena, error);
     if (status == RWD_OK) {
         status = recover_rules(recovery, &arena, error);
+    }
+    if (status == RWD_OK) {
+        status = recover_waiting(recovery, &arena, error);
     }
     rwd_arena_finish(&arena);
     return status;
@@ -117,7 +136,8 @@ static enum rwd_status replay(
         if (status == RWD_OK) {
             rwd_keeper_restore_rulebook(recovery->keeper, &row);
         }
-    } else if (record->type == RWD_RECORD_EVENT || record->type == RWD_RECORD_TASK) {
+    } else if (record->type == RWD_RECORD_EVENT || record->type == RWD_RECORD_TASK ||
+               record->type == RWD_RECORD_RELEASE) {
         shard = (uint32_t)(record->user_fingerprint % recovery->shard_count);
     }
     return status == RWD_OK ? rwd_shard_replay(recovery->shards[shard], record, error) : status;

@@ -21,13 +21,14 @@ struct rwd_recovery {
     struct rwd_directory *directory;
     struct rwd_keeper *keeper;
     struct rwd_shard **shards;
+    const uint8_t *fingerprint_key;
     uint32_t shard_count;
     uint64_t position; /* where the store stands */
     uint64_t journal_end;
     uint64_t checkpoint_record_count; /* replayed between two checkpoints */
 };
 
-/* Pools, rules and rulebooks as the store has them. */
+/* Pools, rules, rulebooks, and who has waiting events, as the store has them. */
 RWD_MUST_USE enum rwd_status rwd_recover_tables(
     const struct rwd_recovery *recovery, struct rwd_error *error);
 /* The journal's tail. *record_count: how many records it had; *position: where the store stands

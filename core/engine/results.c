@@ -286,6 +286,11 @@ static void take_rulebook(struct rwd_results *results, const struct rwd_record *
     }
 }
 
+static bool is_event(const struct rwd_record *record)
+{
+    return record->type == RWD_RECORD_EVENT || record->type == RWD_RECORD_RELEASE;
+}
+
 static void take_event(
     struct rwd_results *results, struct rwd_tally_experiment *only, const struct rwd_record *record)
 {
@@ -304,7 +309,8 @@ static void take_event(
             RWD_OK &&
         rwd_event_read(body.raw, &json, results->options.fingerprint_key, 0, &event, &problem) ==
             RWD_OK) {
-        rwd_tally_event(results->tally, only, record->user_fingerprint, &decision, &event);
+        (record->type == RWD_RECORD_RELEASE ? rwd_tally_release : rwd_tally_event)(
+            results->tally, only, record->user_fingerprint, &decision, &event);
     }
 }
 
@@ -368,7 +374,7 @@ static void feed_again(struct rwd_results *results, struct rwd_tally_experiment 
         if (status != RWD_OK || record.position >= results->position) {
             break;
         }
-        if (record.type == RWD_RECORD_EVENT) {
+        if (is_event(&record)) {
             take_event(results, experiment, &record);
         }
         if (++count % RECORDS_A_STEP == 0) {
@@ -397,7 +403,7 @@ static void take_in(struct rwd_results *results, const struct rwd_record *record
         take_version(results, record);
     } else if (record->type == RWD_RECORD_RULEBOOK) {
         take_rulebook(results, record);
-    } else if (record->type == RWD_RECORD_EVENT && rwd_tally_count(results->tally) > 0) {
+    } else if (is_event(record) && rwd_tally_count(results->tally) > 0) {
         take_event(results, NULL, record);
     }
     results->position = record->position + record->size_on_disk;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "decide/apply.h"
+#include "domain/waiting.h"
 #include "engine/user_sample.h"
 
 #include <stdio.h>
@@ -133,6 +134,18 @@ static bool wants(const struct rwd_rule *rule, struct rwd_text event_name)
     return false;
 }
 
+/* A shadow keeps no list of events of its own: it is asked when the rule it may replace is. */
+static bool is_its_turn(
+    const struct rwd_player *player, const struct rwd_decision *decision, uint32_t rule_no)
+{
+    if (decision->release != RWD_RELEASE_NONE) {
+        const struct rwd_waiting_event *waited =
+            rwd_waiting_find(player, decision->event_ms, decision->event_fingerprint);
+        return waited != NULL && rwd_waiting_has_rule(waited, rule_no);
+    }
+    return decision->waits == NULL || !rwd_waiting_has_rule(decision->waits, rule_no);
+}
+
 /* What a decision gives by one rule. */
 static struct gift gift_of(const struct rwd_decision *decision, uint32_t rule_no)
 {
@@ -203,7 +216,7 @@ void rwd_shadow_decide(struct rwd_shadow *shadow, const struct rwd_decide_facts 
 {
     uint32_t rule_no = entry->rule->rule_no;
     struct gift got = gift_of(decision, rule_no);
-    bool asked = wants(entry->rule, event->name);
+    bool asked = wants(entry->rule, event->name) && is_its_turn(player, decision, rule_no);
     if (!asked && got.points == 0 && got.tasks == 0) {
         return;
     }

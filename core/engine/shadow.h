@@ -28,8 +28,10 @@ struct rwd_shadow *rwd_shadow_create(uint32_t version_no);
 void rwd_shadow_destroy(struct rwd_shadow *shadow);
 uint32_t rwd_shadow_version_no(const struct rwd_shadow *shadow);
 
-/* An event was decided and is not applied yet. facts: those of the decision; entry: the shadow's in
- * the ruleset's book of now. */
+/* An event was decided and is not applied yet. Where the rule's version in force waits for it in
+ * event time, so does the shadow: it is asked when the event is released; else at its arrival,
+ * whatever its own order says. facts: those of the decision; entry: the shadow's in the ruleset's
+ * book of now. */
 void rwd_shadow_decide(struct rwd_shadow *shadow, const struct rwd_decide_facts *facts,
     const struct rwd_rulebook_entry *entry, const struct rwd_event *event,
     uint64_t user_fingerprint, const struct rwd_player *player,

@@ -5,10 +5,11 @@
 #include "base/memory.h"
 #include "base/wire.h"
 #include "decide/apply.h"
-#include "decide/decide.h"
+#include "decide/release.h"
 #include "engine/keeper.h"
 #include "engine/records.h"
 #include "engine/shard_inputs.h"
+#include "engine/shard_waiting.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,10 +20,6 @@ enum {
     /* Rows that wait for the next checkpoint; past it the shard takes no batch until one is home.
      */
     WAITING_SIZE_MAX = 64 << 20,
-    /* A record in the journal. Below RWD_RECORD_BODY_SIZE_MAX by the headers of the smallest
-     * segment: what the journal cannot take must be refused here, for there it is decided already.
-     */
-    RECORD_SIZE_MAX = RWD_RECORD_BODY_SIZE_MAX - (16 << 10),
     /* Of a refused event its dead letter keeps so much; the largest event is no longer. */
     DEAD_LETTER_BODY_SIZE_MAX = 512 << 10,
     /* Players may pile up dirty while the store is away, to so much of the hot limit. */
@@ -61,7 +58,9 @@ enum rwd_status rwd_shard_create(
     made->stamps[0] = (struct stamp){.epoch = 0, .position = options->replay_position};
     made->stamp_count = 1;
     made->stamp_capacity = 1;
+    made->waiting_room = rwd_waiting_room_create();
     rwd_arena_init(&made->replay_arena, 64 << 10, 64 << 20);
+    rwd_arena_init(&made->release_arena, 64 << 10, 64 << 20);
     made->hot_count_max = (size_t)options->config->engine_hot_player_count_max /
                           (size_t)options->config->engine_shards;
     *shard = made;
@@ -81,6 +80,9 @@ void rwd_shard_destroy(struct rwd_shard *shard)
     rwd_checkpoint_message_destroy(shard->spare);
     rwd_mailbox_destroy(shard->mailbox);
     rwd_arena_finish(&shard->replay_arena);
+    rwd_arena_finish(&shard->release_arena);
+    rwd_waiting_room_destroy(shard->waiting_room);
+    rwd_batch_destroy(shard->due_batch);
     rwd_buffer_finish(&shard->scratch);
     rwd_free(shard->stamps);
     rwd_free(shard);
@@ -142,7 +144,7 @@ static bool set_record(struct rwd_shard *shard, struct rwd_input *input, enum rw
     uint64_t sequence, int64_t time_ms)
 {
     size_t raw_size = type == RWD_RECORD_EVENT ? input->event.raw.size : 0;
-    if (shard->scratch.size > RECORD_SIZE_MAX - raw_size) {
+    if (shard->scratch.size > RWD_SHARD_RECORD_SIZE_MAX - raw_size) {
         return false;
     }
     char *copy = rwd_arena_copy(&input->batch->arena, shard->scratch.data, shard->scratch.size);
@@ -187,13 +189,26 @@ bool rwd_shard__has_open_change(const struct rwd_decision *decision)
     return decision->task_count > 0 || decision->change_count > 0;
 }
 
-/* Decides in memory ahead of the journal; dies with the process if the journal fails. */
-static void apply(struct rwd_shard *shard, struct rwd_player *player,
+void rwd_shard__apply(struct rwd_shard *shard, struct rwd_player *player,
     const struct rwd_decision *decision, uint64_t sequence)
 {
     rwd_apply(player, decision, sequence, shard->options.pools, false);
     rwd_players_mark_dirty(
         shard->players, player, shard->epoch, rwd_shard__has_open_change(decision));
+    if (decision->waits != NULL || decision->release != RWD_RELEASE_NONE) {
+        rwd_shard__note_waiting(shard, player);
+    }
+}
+
+struct rwd_decide_facts rwd_shard__facts(struct rwd_shard *shard, int64_t now_ms)
+{
+    return (struct rwd_decide_facts){.ruleset = shard->ruleset,
+        .pools = shard->options.pools,
+        .gates = shard->options.gates,
+        .now_ms = now_ms,
+        .rule_failed = rule_failed,
+        .cost_clock_ns = cost_clock_ns,
+        .context = shard};
 }
 
 static void put_dead_letter(
@@ -240,13 +255,7 @@ static void handle_event(
         refuse(input, "store_unavailable", "the player could not be loaded; send the event again");
         return;
     }
-    struct rwd_decide_facts facts = {.ruleset = shard->ruleset,
-        .pools = shard->options.pools,
-        .gates = shard->options.gates,
-        .now_ms = now_ms,
-        .rule_failed = rule_failed,
-        .cost_clock_ns = cost_clock_ns,
-        .context = shard};
+    const struct rwd_decide_facts facts = rwd_shard__facts(shard, now_ms);
     struct rwd_problem problem;
     struct rwd_arena_mark mark = rwd_arena_mark(&input->batch->arena);
     status =
@@ -281,10 +290,13 @@ static void handle_event(
     input->outcome = RWD_OUTCOME_ACCEPTED;
     rwd_rule_watch_decided(
         shard->watch, &facts, &input->event, input->user_fingerprint, player, &input->decision);
-    apply(shard, player, &input->decision, sequence);
+    rwd_shard__apply(shard, player, &input->decision, sequence);
     rwd_count(&shard->metrics.accepted, 1);
     rwd_count(&shard->metrics.late, input->decision.late);
     rwd_count(&shard->metrics.tasks_created, input->decision.task_count);
+    if (player->waiting != NULL) {
+        rwd_shard__release_due(shard, input, player, now_ms, RWD_RELEASE_NO_CLOCK);
+    }
 }
 
 void rwd_shard__add_delivery(struct rwd_shard *shard, const struct rwd_task_command *command,
@@ -364,7 +376,7 @@ static void handle_task(
     shard->scratch.size = 0;
     rwd_task_body_encode(command, &input->decision, &shard->scratch);
     RWD_REQUIRE(set_record(shard, input, RWD_RECORD_TASK, sequence, now_ms));
-    apply(shard, player, &input->decision, sequence);
+    rwd_shard__apply(shard, player, &input->decision, sequence);
     rwd_shard__add_delivery(shard, command, command->attempt, now_ms);
     struct rwd_task *task = rwd_arena_alloc(&input->batch->arena, sizeof *task);
     RWD_REQUIRE(task != NULL);
@@ -431,7 +443,7 @@ static void handle_row(
     } else {
         type = RWD_RECORD_DEAD_LETTER_CHANGE;
         rwd_dead_letter_encode(input->dead_letter, &shard->scratch);
-        if (shard->scratch.size > RECORD_SIZE_MAX) {
+        if (shard->scratch.size > RWD_SHARD_RECORD_SIZE_MAX) {
             (void)rwd_fail(&error, RWD_INVALID, "the body is too long: at most %d bytes",
                 DEAD_LETTER_BODY_SIZE_MAX);
             fail(input, RWD_INVALID, &error);
@@ -459,6 +471,9 @@ static void handle_input(
         break;
     case RWD_INPUT_PLAYER:
         handle_player(shard, input);
+        break;
+    case RWD_INPUT_RELEASE:
+        rwd_shard__handle_release(shard, input, now_ms);
         break;
     case RWD_INPUT_BUDGET:
     case RWD_INPUT_RULE_VERSION:
@@ -492,7 +507,11 @@ static void handle_batch(struct rwd_shard *shard, struct rwd_batch *batch)
     rwd_store_reader_hold(shard->reader);
     for (size_t i = 0; i < batch->count; i++) {
         foresee(shard, batch, i);
-        handle_input(shard, &batch->inputs[i], sequence + 1 + i, now_ms);
+        handle_input(shard, &batch->inputs[i], ++sequence, now_ms);
+        if (batch->inputs[i].followups != NULL) {
+            /* They took numbers, and what comes behind them has larger ones. */
+            sequence = atomic_fetch_add(shard->options.sequence, batch->count - i - 1);
+        }
     }
     rwd_store_reader_release(shard->reader);
     batch->decided_ns = rwd_clock_monotonic_ns(&shard->options.clock);
@@ -705,6 +724,10 @@ static void enqueue(struct rwd_shard *shard, struct rwd_message *messages)
             settle_batch(shard, (struct rwd_batch *)message);
             continue;
         }
+        if (message->kind == RWD_SHARD_RELEASED) {
+            rwd_shard__due_batch_home(shard);
+            continue;
+        }
         message->next = NULL;
         if (shard->waiting == NULL) {
             shard->waiting = message;
@@ -732,11 +755,24 @@ static void handle_waiting(struct rwd_shard *shard)
     }
 }
 
+/* Releases what time made due; returns how long to wait at most. */
+static int tend_due(struct rwd_shard *shard)
+{
+    int timeout_ms = -1;
+    struct rwd_batch *batch = choked(shard) ? NULL : rwd_shard__due_batch(shard, &timeout_ms);
+    if (batch != NULL) {
+        handle_batch(shard, batch);
+    }
+    return timeout_ms;
+}
+
 bool rwd_shard_turn(struct rwd_shard *shard, int *wait_ms)
 {
     enqueue(shard, rwd_mailbox_wait(shard->mailbox, *wait_ms));
     handle_waiting(shard);
+    int due_ms = tend_due(shard);
     *wait_ms = tend_checkpoint(shard);
+    *wait_ms = due_ms >= 0 && (*wait_ms < 0 || due_ms < *wait_ms) ? due_ms : *wait_ms;
     publish_rules(shard);
     atomic_store_explicit(
         &shard->metrics.hot_players, rwd_players_count(shard->players), memory_order_relaxed);

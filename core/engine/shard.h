@@ -30,6 +30,7 @@ enum rwd_shard_message {
     RWD_SHARD_DURABLE,    /* struct rwd_batch of budgets: journaled, and on its way home */
     RWD_SHARD_CHECKPOINT, /* struct rwd_checkpoint_message, committed and on its way home */
     RWD_SHARD_RULEBOOK,   /* struct rwd_rulebook_message */
+    RWD_SHARD_RELEASED,   /* struct rwd_batch of the shard's own: journaled */
     RWD_SHARD_STOP,       /* struct rwd_message: store everything, then end */
 };
 
@@ -75,6 +76,10 @@ RWD_MUST_USE enum rwd_status rwd_shard_replay(
 
 /* A rule version in a state that a replayed rulebook gave it. Before the shard runs. */
 void rwd_shard_replay_rule_version(struct rwd_shard *shard, const struct rwd_rule_version_row *row);
+
+/* A player of this shard with waiting events, as the store has it. Before the tail is replayed. */
+void rwd_shard_replay_waiting(
+    struct rwd_shard *shard, const struct rwd_waiting_row *row, uint64_t user_fingerprint);
 
 /* Writes all that was replayed into the store, then keeps no more players than its hot limit.
  * Before the shard runs. */

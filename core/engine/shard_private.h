@@ -1,6 +1,7 @@
 /*
  * shard_private: what the parts of a shard share: shard.c, which decides and hands over
- * checkpoints, and shard_replay.c, which brings one back before it runs.
+ * checkpoints, shard_waiting.c, which releases what waited, and shard_replay.c, which brings one
+ * back before it runs.
  */
 #ifndef RWD_ENGINE_SHARD_PRIVATE_H
 #define RWD_ENGINE_SHARD_PRIVATE_H
@@ -8,6 +9,14 @@
 #include "engine/players.h"
 #include "engine/rule_watch.h"
 #include "engine/shard.h"
+#include "engine/waiting_room.h"
+
+enum {
+    /* A record in the journal. Below RWD_RECORD_BODY_SIZE_MAX by the headers of the smallest
+     * segment: what the journal cannot take must be refused here, for there it is decided already.
+     */
+    RWD_SHARD_RECORD_SIZE_MAX = RWD_RECORD_BODY_SIZE_MAX - (16 << 10),
+};
 
 /* Where the journal stood when checkpoint `epoch` passed it. */
 struct stamp {
@@ -26,6 +35,12 @@ struct rwd_shard {
     struct rwd_buffer scratch;
     struct rwd_arena replay_arena;
     size_t hot_count_max;
+
+    struct rwd_waiting_room *waiting_room;
+    struct rwd_arena release_arena; /* of one release */
+    struct rwd_batch *due_batch;    /* made at its first use */
+    bool due_out;                   /* the journal has it */
+    int64_t due_retry_ms;           /* the store was away: not before */
 
     struct rwd_message *waiting; /* taken from the mailbox, not handled yet */
     struct rwd_message *waiting_last;
@@ -46,6 +61,11 @@ struct rwd_shard {
     bool stopping;
 };
 
+/* What decide needs to know. */
+struct rwd_decide_facts rwd_shard__facts(struct rwd_shard *shard, int64_t now_ms);
+/* Applies it in memory, ahead of the journal; dies with the process if the journal fails. */
+void rwd_shard__apply(struct rwd_shard *shard, struct rwd_player *player,
+    const struct rwd_decision *decision, uint64_t sequence);
 /* Anything a checkpoint should not keep waiting? */
 bool rwd_shard__has_open_change(const struct rwd_decision *decision);
 /* How a delivery went, for the table that people read. */

@@ -3,13 +3,17 @@
 #include "base/log.h"
 #include "base/wire.h"
 #include "decide/apply.h"
+#include "domain/waiting.h"
 #include "engine/records.h"
 #include "engine/shard_inputs.h"
+#include "engine/shard_waiting.h"
 
 #include <inttypes.h>
 
+/* raw: of an event, whose bytes stand behind its decision; empty for others. */
 static enum rwd_status replay_decision(struct rwd_shard *shard, const struct rwd_record *record,
-    struct rwd_text user_id, struct rwd_text bytes, bool *applied, struct rwd_error *error)
+    struct rwd_text user_id, struct rwd_text bytes, struct rwd_text raw, bool *applied,
+    struct rwd_error *error)
 {
     struct rwd_player *player = NULL;
     struct rwd_decision decision;
@@ -20,9 +24,15 @@ static enum rwd_status replay_decision(struct rwd_shard *shard, const struct rwd
     }
     status = rwd_decision_decode(bytes, &shard->replay_arena, &decision);
     if (status == RWD_OK) {
+        if (decision.waits != NULL) {
+            decision.waits->raw = raw;
+        }
         rwd_apply(player, &decision, record->sequence, shard->options.pools, true);
         rwd_players_mark_dirty(
             shard->players, player, shard->epoch, rwd_shard__has_open_change(&decision));
+        if (decision.waits != NULL || decision.release != RWD_RELEASE_NONE) {
+            rwd_shard__note_waiting(shard, player);
+        }
         *applied = true;
     }
     return status;
@@ -33,17 +43,19 @@ static enum rwd_status replay_record(
 {
     bool applied = false;
     enum rwd_status status = RWD_OK;
-    if (record->type == RWD_RECORD_EVENT) {
+    if (record->type == RWD_RECORD_EVENT || record->type == RWD_RECORD_RELEASE) {
         struct rwd_event_body body;
         status = rwd_event_body_decode(record->body, &body);
         if (status == RWD_OK) {
-            status = replay_decision(shard, record, body.user_id, body.decision, &applied, error);
+            status = replay_decision(
+                shard, record, body.user_id, body.decision, body.raw, &applied, error);
         }
     } else if (record->type == RWD_RECORD_TASK) {
         struct rwd_task_body body;
         status = rwd_task_body_decode(record->body, &body);
         if (status == RWD_OK) {
-            status = replay_decision(shard, record, body.user_id, body.decision, &applied, error);
+            status = replay_decision(
+                shard, record, body.user_id, body.decision, (struct rwd_text){0}, &applied, error);
         }
         if (status == RWD_OK && applied) {
             rwd_shard__add_delivery(shard, &body.command, body.command.attempt, record->time_ms);

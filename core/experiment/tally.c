@@ -429,19 +429,20 @@ static void sum_before(struct rwd_tally_experiment *experiment, uint64_t user_fi
     }
 }
 
-static void feed(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
-    const struct rwd_decision *decision, const struct rwd_event *event)
+static void expose_all(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
+    const struct rwd_decision *decision)
 {
     for (size_t i = 0; i < decision->exposure_count; i++) {
         if (decision->exposures[i].experiment_no == experiment->experiment_no) {
             expose(experiment, user_fingerprint, &decision->exposures[i], decision->event_ms);
         }
     }
-    const struct rwd_tally_user *known = rwd_tally_user(&experiment->users, user_fingerprint);
-    if (known == NULL || decision->event_ms < known->exposed_ms) {
-        sum_before(experiment, user_fingerprint, decision->event_ms, event);
-        return;
-    }
+}
+
+/* What one who counts did. */
+static void sum_up(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
+    const struct rwd_event *event)
+{
     struct rwd_tally_user *user = user_of(&experiment->users, user_fingerprint);
     size_t guardrail_count = experiment->terms.guardrail_count;
     sum_metric(&experiment->terms.primary, event, &user->sums[0]);
@@ -451,14 +452,47 @@ static void feed(struct rwd_tally_experiment *experiment, uint64_t user_fingerpr
     sum_house(event, &user->sums[1 + guardrail_count]);
 }
 
+static void feed(struct rwd_tally_experiment *experiment, uint64_t user_fingerprint,
+    const struct rwd_decision *decision, const struct rwd_event *event)
+{
+    expose_all(experiment, user_fingerprint, decision);
+    const struct rwd_tally_user *known = rwd_tally_user(&experiment->users, user_fingerprint);
+    if (known == NULL || decision->event_ms < known->exposed_ms) {
+        sum_before(experiment, user_fingerprint, decision->event_ms, event);
+        return;
+    }
+    sum_up(experiment, user_fingerprint, event);
+}
+
+static bool is_fed(
+    const struct rwd_tally_experiment *experiment, const struct rwd_tally_experiment *only)
+{
+    return only != NULL ? experiment == only
+                        : experiment->version[0] != '\0' && !experiment->missed;
+}
+
 void rwd_tally_event(struct rwd_tally *tally, struct rwd_tally_experiment *only,
     uint64_t user_fingerprint, const struct rwd_decision *decision, const struct rwd_event *event)
 {
     for (size_t i = 0; i < tally->count; i++) {
+        if (is_fed(tally->experiments[i], only)) {
+            feed(tally->experiments[i], user_fingerprint, decision, event);
+        }
+    }
+}
+
+void rwd_tally_release(struct rwd_tally *tally, struct rwd_tally_experiment *only,
+    uint64_t user_fingerprint, const struct rwd_decision *decision, const struct rwd_event *event)
+{
+    for (size_t i = 0; i < tally->count; i++) {
         struct rwd_tally_experiment *experiment = tally->experiments[i];
-        bool is_ready = experiment->version[0] != '\0' && !experiment->missed;
-        if (only != NULL ? experiment == only : is_ready) {
-            feed(experiment, user_fingerprint, decision, event);
+        bool known = rwd_tally_user(&experiment->users, user_fingerprint) != NULL;
+        if (!is_fed(experiment, only)) {
+            continue;
+        }
+        expose_all(experiment, user_fingerprint, decision);
+        if (!known && rwd_tally_user(&experiment->users, user_fingerprint) != NULL) {
+            sum_up(experiment, user_fingerprint, event);
         }
     }
 }

@@ -108,6 +108,12 @@ bool rwd_tally_wants(
 void rwd_tally_event(struct rwd_tally *tally, struct rwd_tally_experiment *only,
     uint64_t user_fingerprint, const struct rwd_decision *decision, const struct rwd_event *event);
 
+/* The same of an event that waited for rules in event time and was decided: it was told of when it
+ * came. Here it counts for experiments alone whose arm it was the first to tell; other events that
+ * came while it waited count for them no more, in no arm. */
+void rwd_tally_release(struct rwd_tally *tally, struct rwd_tally_experiment *only,
+    uint64_t user_fingerprint, const struct rwd_decision *decision, const struct rwd_event *event);
+
 /* The next that has missed something, emptied and ready to be fed from the journal's beginning up
  * to where the tally stands; NULL: none. */
 struct rwd_tally_experiment *rwd_tally_missed(struct rwd_tally *tally);

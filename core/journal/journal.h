@@ -37,6 +37,7 @@ enum rwd_record_type {
     RWD_RECORD_BUDGET = 6,
     RWD_RECORD_RULE = 7,     /* a rule version was registered */
     RWD_RECORD_RULEBOOK = 8, /* the set of versions in force from here on */
+    RWD_RECORD_RELEASE = 9,  /* what rules in event time made of an event that waited for them */
 };
 
 enum {

@@ -10,6 +10,8 @@
  *   milestones            list of { at = points, reward = reward }
  *   guards                { kyc_min_level = 0..3, rg = true, budget = pool, geo = list }
  *   state, aggregates     what is remembered of a player; priority  larger goes first
+ *   order                 "arrival", or "event_time": each event waits for the reorder window, and
+ * the rule sees them in the order of their times
  *   experiment            key of the one whose arms player.arm() and by_arm { ... } tell: by_arm
  * makes a function of a part for each arm, functions or plain values: score = by_arm { control = 1,
  * treatment = 2 }; players in no arm get the part "otherwise", or else the control's
@@ -195,7 +197,7 @@ static int rule_call(lua_State *L)
 {
     static const char *const keys[] = {"id", "version", "title", "owner", "on", "active", "where",
         "when", "score", "grant", "caps", "milestones", "guards", "experiment", "state",
-        "aggregates", "priority", NULL};
+        "aggregates", "priority", "order", NULL};
     struct rwd_dsl *dsl = rwd_vm_of(L)->dsl;
     if (dsl == NULL || dsl->want_tests || dsl->done) {
         return luaL_error(L, dsl != NULL && dsl->done

@@ -469,6 +469,20 @@ void rwd_dsl_decides_nothing(struct rwd_rule *rule)
     rule->cap_per_hour = rule->cap_per_day = RWD_CAP_NONE_SET;
 }
 
+static void read_order(const struct rwd_fields *fields, struct rwd_rule *rule)
+{
+    struct rwd_text order = {0};
+    if (!rwd_fields_text(fields, "order", RWD_RULE_ID_SIZE_MAX, &order) ||
+        rwd_text_is(order, "arrival")) {
+        return;
+    }
+    if (!rwd_text_is(order, "event_time")) {
+        rwd_fields_fail(
+            fields, "order", "'%.*s' must be \"arrival\" or \"event_time\"", RWD_TEXT_ARGS(order));
+    }
+    rule->order = RWD_ORDER_EVENT_TIME;
+}
+
 void rwd_dsl_read_rule(const struct rwd_fields *fields, struct rwd_rule *rule)
 {
     int64_t priority = 0;
@@ -491,4 +505,5 @@ void rwd_dsl_read_rule(const struct rwd_fields *fields, struct rwd_rule *rule)
     read_aggregates(fields, rule);
     (void)rwd_fields_integer(fields, "priority", -PRIORITY_MAX, PRIORITY_MAX, &priority);
     rule->priority = (int32_t)priority;
+    read_order(fields, rule);
 }

@@ -51,6 +51,8 @@ struct rwd_store_house {
     enum rwd_status (*deliveries)(struct rwd_store_reader *reader, struct rwd_text task_id,
         struct rwd_arena *arena, struct rwd_delivery_row **rows, size_t *count,
         struct rwd_error *error);
+    enum rwd_status (*waiting)(struct rwd_store_reader *reader, struct rwd_arena *arena,
+        struct rwd_waiting_row **rows, size_t *count, struct rwd_error *error);
     enum rwd_status (*budgets)(struct rwd_store_reader *reader, struct rwd_arena *arena,
         struct rwd_budget_row **budgets, size_t *budget_count, struct rwd_budget_sum **sums,
         size_t *sum_count, struct rwd_error *error);

@@ -230,5 +230,6 @@ const struct rwd_store_house rwd_store__sqlite = {
     .rule_versions = rwd_store__read_rule_versions,
     .version_sums = rwd_store__read_version_sums,
     .rulebook = rwd_store__read_rulebook,
+    .waiting = rwd_store__read_waiting,
     .count = rwd_store__read_counts,
 };

@@ -37,6 +37,7 @@ struct rwd_store__table {
 };
 
 extern const struct rwd_store__table rwd_store__players;
+extern const struct rwd_store__table rwd_store__waiting;
 extern const struct rwd_store__table rwd_store__seen;
 extern const struct rwd_store__table rwd_store__points;
 extern const struct rwd_store__table rwd_store__tasks;
@@ -151,6 +152,7 @@ enum rwd_store__read {
     RWD_STORE__READ_RELEASE,
     RWD_STORE__READ_POSITION,
     RWD_STORE__READ_PLAYER,
+    RWD_STORE__READ_WAITING,
     RWD_STORE__READ_DUE,
     RWD_STORE__READ_DISPATCHING,
     RWD_STORE__READ_TASK,
@@ -200,6 +202,8 @@ enum rwd_status rwd_store__read_dead_letter(struct rwd_store_reader *base,
 enum rwd_status rwd_store__read_deliveries(struct rwd_store_reader *base, struct rwd_text task_id,
     struct rwd_arena *arena, struct rwd_delivery_row **rows, size_t *count,
     struct rwd_error *error);
+enum rwd_status rwd_store__read_waiting(struct rwd_store_reader *base, struct rwd_arena *arena,
+    struct rwd_waiting_row **rows, size_t *count, struct rwd_error *error);
 enum rwd_status rwd_store__read_budgets(struct rwd_store_reader *base, struct rwd_arena *arena,
     struct rwd_budget_row **budgets, size_t *budget_count, struct rwd_budget_sum **sums,
     size_t *sum_count, struct rwd_error *error);

@@ -33,6 +33,8 @@ static void put_sql(enum rwd_store__read read, struct rwd_buffer *sql)
             "WHERE (status = 'pending' OR (status = 'held' AND next_attempt_ms > 0)) "
             "AND next_attempt_ms <= ?1 AND (?3 = '' OR instr(?3, ',' || kind || ',') > 0) "
             "ORDER BY next_attempt_ms, task_id LIMIT ?2"},
+        [RWD_STORE__READ_WAITING] = {&rwd_store__waiting,
+            "INDEXED BY players_waiting WHERE waiting_count > 0 ORDER BY waiting_since_ms"},
         [RWD_STORE__READ_DISPATCHING] = {&rwd_store__tasks,
             "INDEXED BY reward_tasks_status WHERE status = 'dispatching' "
             "ORDER BY created_ms, task_id"},
@@ -408,6 +410,16 @@ enum rwd_status rwd_store__read_budgets(struct rwd_store_reader *base, struct rw
     rwd_store__roll_back(reader->db);
     *budgets = rows;
     *sums = sum_rows;
+    return status;
+}
+
+enum rwd_status rwd_store__read_waiting(struct rwd_store_reader *base, struct rwd_arena *arena,
+    struct rwd_waiting_row **rows, size_t *count, struct rwd_error *error)
+{
+    void *collected = NULL;
+    enum rwd_status status = collect_table((struct rwd_sqlite_reader *)base,
+        RWD_STORE__READ_WAITING, &rwd_store__waiting, arena, &collected, count, error);
+    *rows = collected;
     return status;
 }
 

@@ -31,8 +31,18 @@ static const struct rwd_store__field player_fields[] = {
     FIELD(rwd_player_row, newest_event_ms, I64, PLAIN),
     FIELD(rwd_player_row, sequence, I64, PLAIN),
     FIELD(rwd_player_row, state, BLOB, PLAIN),
+    FIELD(rwd_player_row, waiting_count, I64, PLAIN),
+    FIELD(rwd_player_row, waiting_since_ms, I64, PLAIN),
 };
 const struct rwd_store__table rwd_store__players = TABLE("players", rwd_player_row, player_fields);
+
+static const struct rwd_store__field waiting_fields[] = {
+    FIELD(rwd_waiting_row, user_id, TEXT, KEY),
+    FIELD(rwd_waiting_row, waiting_count, I64, PLAIN),
+    FIELD(rwd_waiting_row, waiting_since_ms, I64, PLAIN),
+};
+const struct rwd_store__table rwd_store__waiting =
+    TABLE("players", rwd_waiting_row, waiting_fields);
 
 static const struct rwd_store__field seen_fields[] = {
     FIELD(rwd_seen_row, user_id, TEXT, KEY),

@@ -130,6 +130,12 @@ enum rwd_status rwd_store_deliveries(struct rwd_store_reader *reader, struct rwd
     return reader->house->deliveries(reader, task_id, arena, rows, count, error);
 }
 
+enum rwd_status rwd_store_waiting(struct rwd_store_reader *reader, struct rwd_arena *arena,
+    struct rwd_waiting_row **rows, size_t *count, struct rwd_error *error)
+{
+    return reader->house->waiting(reader, arena, rows, count, error);
+}
+
 enum rwd_status rwd_store_budgets(struct rwd_store_reader *reader, struct rwd_arena *arena,
     struct rwd_budget_row **budgets, size_t *budget_count, struct rwd_budget_sum **sums,
     size_t *sum_count, struct rwd_error *error)

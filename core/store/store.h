@@ -33,7 +33,16 @@ struct rwd_player_row {
     struct rwd_text platform;
     int64_t newest_event_ms;
     uint64_t sequence;
-    struct rwd_text state; /* player.h's encoding */
+    struct rwd_text state;    /* player.h's encoding */
+    int64_t waiting_count;    /* events in it that wait for rules in event time */
+    int64_t waiting_since_ms; /* when the one of them came that has waited longest */
+};
+
+/* A player who has any, as far as a start has to know. */
+struct rwd_waiting_row {
+    struct rwd_text user_id;
+    int64_t waiting_count;
+    int64_t waiting_since_ms;
 };
 
 /* A spilled set of event fingerprints of a player; only ever added, or dropped when all are old: a
@@ -302,6 +311,9 @@ RWD_MUST_USE enum rwd_status rwd_store_deliveries(struct rwd_store_reader *reade
     struct rwd_text task_id, struct rwd_arena *arena, struct rwd_delivery_row **rows, size_t *count,
     struct rwd_error *error);
 
+/* All players with waiting events, for the start. */
+RWD_MUST_USE enum rwd_status rwd_store_waiting(struct rwd_store_reader *reader,
+    struct rwd_arena *arena, struct rwd_waiting_row **rows, size_t *count, struct rwd_error *error);
 /* Everything of the small tables, for the start. */
 RWD_MUST_USE enum rwd_status rwd_store_budgets(struct rwd_store_reader *reader,
     struct rwd_arena *arena, struct rwd_budget_row **budgets, size_t *budget_count,

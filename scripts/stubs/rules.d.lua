@@ -97,6 +97,7 @@
 ---@field state? rewardd.State at most 16 fields, and how they begin
 ---@field aggregates? table<string, rewardd.Aggregate> at most 8
 ---@field priority? integer larger is asked first
+---@field order? "arrival"|"event_time" the latter: each event waits for the reorder window, and is decided in event time
 
 ---A rule's file ends with: return rule { ... }
 ---@param fields rewardd.Rule

@@ -301,7 +301,8 @@ int main(int argc, char **argv)
     pools = rwd_pools_create();
     gates = (struct rwd_gates){.large_reward = RWD_TEXT("50.00"),
         .hold_expires_ms = (int64_t)90 * 24 * 3600 * 1000,
-        .reorder_window_ms = 60000};
+        .reorder_window_ms = 60000,
+        .waiting_event_count_max = 256};
     scan_events();
     for (size_t i = 0; i < PLAYER_COUNT; i++) {
         players[i] = make_player(i);

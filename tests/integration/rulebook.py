@@ -48,6 +48,16 @@ def guards(kyc=2, pool="nov_season"):
     return f'{{ kyc_min_level = {kyc}, rg = true, budget = "{pool}" }}'
 
 
+# In event time: a win counts where the bet before it was lost. What comes of it depends on the order
+# of every two bets.
+AFTER_LOSS = '''order = "event_time", state = { lost = false },
+  score = function(event, player, state)
+    local lost = state.lost
+    state.lost = event.payload.win == 0
+    return lost and math.min(event.payload.win, 50) or 0
+  end,'''
+
+
 # Counts stakes, pays nothing: for tests of ingest and points.
 POINTS = {("stakes", "1.0.0"): rule("stakes", score="event.payload.bet")}
 

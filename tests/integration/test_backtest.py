@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pytest
 
@@ -163,6 +164,44 @@ def test_a_budget_has_the_caps_of_its_time(make_daemon):
                                         'currency = "USD"\n    period'))
     done = daemon.ctl("rules", "backtest", "often@1.0.0", "--from", "journal", check=False)
     assert done.returncode == 1 and "nov_season" in done.stderr, done.stderr
+
+
+def test_rules_in_event_time_give_what_they_gave(make_daemon):
+    """Bets that come out of order, of players who fall silent now and then: what waited is decided
+    by order, by time and, of a player with too many, early; each time where it was."""
+    book = {**BOOK, ("after_loss", "1.0.0"): rulebook.rule(
+        "after_loss", score=None, extra=rulebook.AFTER_LOSS, caps={"per_minute": 20},
+        milestones=[(at, rulebook.cash("1.10")) for at in range(10, 100, 10)],
+        guards=rulebook.guards(1))}
+    daemon = make_daemon(rules=book, extra=ONE_SHARD + " ingest { reorder_window_s = 3 }\n",
+                         overrides=["engine.waiting_event_count_max=6"],
+                         budgets={"nov_season": ("60.00", "60.00")})
+    chance, lives = random.Random(5), []
+    for at in range(150):
+        for user in range(8):
+            when, name = noon(2, at + chance.random() * 3), f"u{user}"
+            if chance.random() < 0.05:
+                lives.append(rewardd.kyc(name, chance.randint(0, 3), ts=when))
+            else:
+                lives.append(rewardd.bet(name, 1, win=chance.choice([0, 0, 3, 8]), ts=when))
+    lives += [rewardd.bet("u0", 1, win=at % 2 * 9, ts=noon(2, 200 + at / 100)) for at in range(40)]
+    for at in range(0, len(lives), 25):
+        daemon.accept(*lives[at:at + 25])
+        if at % 400 == 0:
+            daemon.wait_for(lambda: daemon.metric("rewardd_events_waiting") == 0)
+    daemon.wait_for(lambda: daemon.metric("rewardd_events_waiting") == 0)
+    page = daemon.get("/metrics").body.decode()
+    for cause in ("order", "time", "full"):
+        assert int(re.search(rf'released_total{{cause="{cause}"}} (\d+)', page)[1]) > 0, cause
+    daemon.wait_settled()
+    budget = daemon.budget()
+    for rule_id in ("often", "after_loss"):
+        result = on_any_threads(daemon, f"{rule_id}@1.0.0", "--from", "journal")
+        assert result["events"] == len(lives)
+        assert used(result["sides"][0]) == {"season": (cents(budget["reserved"]),
+                                                       cents(budget["spent"]))}
+        tasks = expect_the_same(daemon, rule_id, result, [f"u{user}" for user in range(8)])
+        assert any("budget" in task["reason"] for task in tasks), "the cap is to be met"
 
 
 def test_what_people_decided_is_carried_out(make_daemon):

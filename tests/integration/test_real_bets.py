@@ -61,6 +61,24 @@ def the_same_in_python():
     ])
 
 
+# A fourth rule, which sees each player's bets in the order of their times; ties by id.
+IN_EVENT_TIME = {**RULES, ("after_loss", "1.0.0"): rulebook.rule(
+    "after_loss", score=None, extra=rulebook.AFTER_LOSS, caps={"per_minute": 30, "per_day": 300},
+    guards=rulebook.guards(2), milestones=[(20, rulebook.freespins(3)), (100, rulebook.cash("1.01"))])}
+
+
+def after_loss():
+    """Its score for bets that are fed in that order."""
+    lost = {}
+
+    def score(one):
+        user, win = one["user"]["id"], one["payload"]["win"]
+        before, lost[user] = lost.get(user, False), win == 0
+        return min(win, 50) if before else 0
+    return Rule("after_loss", score, caps={"per_minute": 30, "per_day": 300},
+                milestones=(Milestone(20, 30), Milestone(100, 101)))
+
+
 def read_bets(path):
     """One event a bet; the win is exact in cents, since stakes are whole and factors have two
     decimals. Geo belongs to the player, platform to the bet, both by a fixed hash."""
@@ -91,6 +109,13 @@ def bets(shared_data):
 @pytest.fixture(scope="module")
 def expected(bets):
     return the_same_in_python().feed_all(bets)
+
+
+@pytest.fixture(scope="module")
+def expected_in_event_time(bets):
+    oracle = the_same_in_python()
+    oracle.rules.append(after_loss())
+    return oracle.feed_all(sorted(bets, key=lambda one: (seconds(one["ts"]), one["event_id"])))
 
 
 def batches(events, size=BATCH):
@@ -224,8 +249,13 @@ def test_every_event_three_times(real, bets, expected):
 
 def test_killed_at_random_moments(real, bets, expected):
     """What was not acknowledged is sent again, as a sender would; nothing counts twice."""
+    feed_and_kill(real, bets)
+    compare(real, expected)
+
+
+def feed_and_kill(real, events):
     chance = random.Random(2021)
-    work = batches(bets)
+    work = batches(events)
     fatal = set(chance.sample(range(len(work)), KILLS))
     for number, batch in enumerate(work):
         killer = None
@@ -248,7 +278,47 @@ def test_killed_at_random_moments(real, bets, expected):
             if acknowledged:
                 assert answer.json["duplicates"] == len(batch), "an acknowledged event was lost"
             assert answer.json["accepted"] + answer.json["duplicates"] == len(batch)
-    compare(real, expected)
+
+
+@pytest.fixture
+def in_event_time(make_daemon):
+    return make_daemon(rules=IN_EVENT_TIME, budgets=BUDGETS)
+
+
+def release_all(daemon, events):
+    """A login of every player, well behind all bets: nothing can come before these any more."""
+    users = sorted({one["user"]["id"] for one in events})
+    assert feed(daemon, [rewardd.event("login", user, {}, ts="2021-12-31T00:00:00Z",
+                                       event_id=f"bye_{user}", geo=None, platform=None)
+                         for user in users]) == (len(users), 0)
+    assert daemon.metric("rewardd_events_waiting") == 0
+    assert daemon.metric("rewardd_events_released_total") > 0
+
+
+def test_event_time_is_another_order(bets, expected_in_event_time):
+    """Guards the tests below: in the order of arrival a shuffle would show."""
+    assert total(expected_in_event_time, "after_loss") > 1000
+    other = Oracle([after_loss()]).feed_all(shuffled(bets, 1))
+    assert total(other, "after_loss") != total(expected_in_event_time, "after_loss")
+
+
+def test_event_time_in_order(in_event_time, bets, expected_in_event_time):
+    assert feed(in_event_time, bets) == (len(bets), 0)
+    release_all(in_event_time, bets)
+    compare(in_event_time, expected_in_event_time)
+
+
+@pytest.mark.parametrize("seed", [1, 2] if rewardd.LONG else [1])
+def test_event_time_shuffled(in_event_time, bets, expected_in_event_time, seed):
+    assert feed(in_event_time, shuffled(bets, seed)) == (len(bets), 0)
+    release_all(in_event_time, bets)
+    compare(in_event_time, expected_in_event_time)
+
+
+def test_event_time_shuffled_and_killed(in_event_time, bets, expected_in_event_time):
+    feed_and_kill(in_event_time, shuffled(bets, 3))
+    release_all(in_event_time, bets)
+    compare(in_event_time, expected_in_event_time)
 
 
 def test_paid_when_kyc_arrives(real, wallet, bets, expected):

@@ -90,6 +90,32 @@ static void check_pool(struct sim *sim, struct rwd_text pool_id, int64_t spent_m
         (long long)live.spent_minor);
 }
 
+/* Every bet waited, was released once, and counted once. */
+static void check_released(struct sim *sim, uint32_t user)
+{
+    char user_id[8];
+    struct rwd_player_row row;
+    struct rwd_seen_row *seen = NULL;
+    size_t seen_count = 0;
+    struct rwd_player *player = NULL;
+    uint64_t bets = 0;
+    uint64_t fingerprint = sim_fingerprint_of(sim, user, user_id);
+    for (size_t i = 0; i < sim->event_count; i++) {
+        bets += sim->events[i].kind == BET && sim->events[i].user == user;
+    }
+    MUST_OK(sim, rwd_store_player(sim->engine->reader, rwd_text_of(user_id), &sim->arena, &row,
+                     &seen, &seen_count, &sim->error));
+    MUST(sim, row.waiting_count == 0, "%s has %lld waiting events", user_id,
+        (long long)row.waiting_count);
+    MUST(sim, rwd_player_decode(rwd_text_of(user_id), fingerprint, row.state, &player) == RWD_OK,
+        "%s cannot be read", user_id);
+    const struct rwd_player_rule *rule = rwd_player_rule_find(player, 3);
+    uint64_t points = rule != NULL ? rule->total : 0;
+    MUST(sim, points == bets, "%s made %llu bets, and %llu were released", user_id,
+        (unsigned long long)bets, (unsigned long long)points);
+    rwd_player_destroy(player);
+}
+
 void sim_check_books(struct sim *sim)
 {
     size_t expected = 0;
@@ -99,6 +125,7 @@ void sim_check_books(struct sim *sim)
     for (uint32_t user = 0; user < USER_COUNT; user++) {
         char user_id[8];
         (void)sim_fingerprint_of(sim, user, user_id);
+        check_released(sim, user);
         uint64_t points = points_due(sim, user);
         for (size_t i = 0; i < sizeof milestones / sizeof milestones[0]; i++) {
             struct rwd_task_id id = rwd_task_id_of_milestone(

@@ -17,8 +17,11 @@ static const char *const sources[] = {
     "grant = function(event) if event.payload.stake == 7 then\n"
     "return freespins { count = 1, game = 'g' } end end,\n"
     "guards = { budget = 'tight', kyc_min_level = 0 } }",
+    "return rule { id = 'waits', version = '1.0.0', on = 'bet', order = 'event_time',\n"
+    "state = { n = 0 }, score = function(event, player, state)\n"
+    "state.n = state.n + 1 return 1 end }",
 };
-static const char *const rule_ids[] = {"points", "spins"};
+static const char *const rule_ids[] = {"points", "spins", "waits"};
 
 const char *sim_rule_id(uint32_t rule_no)
 {
@@ -77,7 +80,7 @@ void sim_put_rules(struct sim *sim)
         rwd_batch_add(batch, RWD_INPUT_RULE_VERSION)->rule_version = &rows[i];
     }
     const struct rwd_rulebook_row rulebook = {.rulebook_no = 1,
-        .versions = RWD_TEXT("{\"bet\":[1,2]}"),
+        .versions = RWD_TEXT("{\"bet\":[1,2,3]}"),
         .since_ms = noon_ms,
         .actor = RWD_TEXT("sim")};
     rwd_batch_add(batch, RWD_INPUT_RULEBOOK)->rulebook = &rulebook;

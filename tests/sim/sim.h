@@ -32,7 +32,7 @@ enum {
 
 static const int64_t noon_ms = 1763208000000; /* 2025-11-15T12:00:00Z */
 
-enum { RULE_COUNT = 2 };
+enum { RULE_COUNT = 3 };
 
 enum kind { BET, KYC, EXCLUSION, LIFTED };
 

@@ -11,8 +11,8 @@
  * events, and the same on every run.
  *
  * At the end everything that was answered must be there once: points, milestones, tasks, payments,
- * ledger, budgets. And a store that is thrown away comes back the same, to the byte, from the
- * journal.
+ * ledger, budgets, and what rules in event time waited for. And a store that is thrown away comes
+ * back the same, to the byte, from the journal.
  */
 #include "sim.h"
 
@@ -87,7 +87,8 @@ static bool all_settled(struct sim *sim)
                  counts.tasks_by_status[RWD_TASK_DISPATCHING] == 0;
     for (uint32_t i = 0; i < sim->engine->shard_count; i++) {
         const struct rwd_shard_metrics *metrics = rwd_shard_metrics(sim->engine->shards[i]);
-        clean = clean && atomic_load(&metrics->dirty_players) == 0;
+        clean = clean && atomic_load(&metrics->dirty_players) == 0 &&
+                atomic_load(&metrics->waiting_events) == 0;
     }
     uint64_t stored = atomic_load(&rwd_projector_metrics(sim->engine->projector)->position);
     return clean && stored == rwd_journal_durable(sim->engine->writer);

@@ -280,6 +280,81 @@ static void failures_of_the_rule_are_counted(void **state)
     rwd_backtest_result_free(three);
 }
 
+/* Three seconds apart; each comes up to `late_s` seconds after its time. */
+static void write_busy_hours(const struct rig *rig, unsigned late_s)
+{
+    struct chance chance = {8};
+    struct chance shuffle = {9};
+    struct rwd_buffer lines = {0};
+    static unsigned order[EVENT_COUNT];
+    static unsigned arrival_s[EVENT_COUNT];
+    static unsigned users[EVENT_COUNT];
+    static unsigned bets[EVENT_COUNT];
+    for (unsigned i = 0; i < EVENT_COUNT; i++) {
+        users[i] = chance_below(&chance, USER_COUNT);
+        bets[i] = chance_below(&chance, 10);
+        arrival_s[i] = 3 * i + chance_below(&shuffle, late_s + 1);
+        unsigned at = i;
+        for (; at > 0 && arrival_s[order[at - 1]] > arrival_s[i]; at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = i;
+    }
+    for (unsigned i = 0; i < EVENT_COUNT; i++) {
+        unsigned no = order[i];
+        rwd_buffer_put_format(&lines,
+            "{\"event_id\":\"e%u\",\"event_name\":\"bet\",\"version\":\"1.2.0\","
+            "\"ts\":\"2025-01-02T%02u:%02u:%02uZ\",\"user\":{\"id\":\"u%u\",\"geo\":\"TR\"},"
+            "\"payload\":{\"bet\":%u,\"currency\":\"EUR\"}}\n",
+            no, no / 1200, no / 20 % 60, no * 3 % 60, users[no], bets[no]);
+    }
+    write_file(rig->lines, lines.data, lines.size);
+    rwd_buffer_finish(&lines);
+}
+
+/* The rule sees each player's events in order, however the file has them; every event is decided in
+ * the end, and money is asked for in one order, however many threads there are. */
+static void event_time_does_not_see_the_shuffle(void **state)
+{
+    struct rig *rig = *state;
+    write_rule(rig, "spins", "3.0.0",
+        "order = 'event_time', state = { n = 0 }, score = function(event, player, state)\n"
+        "state.n = state.n + 1 return event.payload.bet * (state.n % 5) end,\n"
+        "milestones = { { at = 60, reward = freespins { count = 20, game = 'g' } },\n"
+        "{ at = 150, reward = freespins { count = 90, game = 'g' } } },\n"
+        "guards = { kyc_min_level = 0, budget = 'season' }");
+    struct rwd_backtest_options options = options_of(rig, 1);
+    options.version = "3.0.0";
+    options.against = NULL;
+    write_busy_hours(rig, 0);
+    struct rwd_backtest_result *sorted = run(rig, &options);
+    write_busy_hours(rig, 60);
+    struct rwd_backtest_result *shuffled = run(rig, &options);
+    const struct rwd_backtest_side *side = &shuffled->sides[0];
+    uint64_t verdicts = 0;
+    for (size_t v = 0; v < RWD_RULE_VERDICT_COUNT; v++) {
+        verdicts += side->verdicts[v];
+    }
+    assert_int_equal(verdicts, EVENT_COUNT);
+    assert_int_equal(side->verdicts[RWD_RULE_WAITING], 0);
+    assert_int_equal(shuffled->late_count, 0);
+    assert_true(side->points > EVENT_COUNT / 2);
+    assert_int_equal(side->points, sorted->sides[0].points);
+    assert_memory_equal(side->verdicts, sorted->sides[0].verdicts, sizeof side->verdicts);
+    assert_int_equal(side->milestones[0].fired_count, sorted->sides[0].milestones[0].fired_count);
+    assert_true(side->pools[1].hard.there);
+    static const uint32_t counts[] = {2, 3, 8};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        options.thread_count = counts[i];
+        struct rwd_backtest_result *split = run(rig, &options);
+        assert_same_side(side, &split->sides[0]);
+        assert_memory_equal(shuffled->winners, split->winners, sizeof split->winners);
+        rwd_backtest_result_free(split);
+    }
+    rwd_backtest_result_free(sorted);
+    rwd_backtest_result_free(shuffled);
+}
+
 static void expect_error(struct rig *rig, const struct rwd_backtest_options *options,
     enum rwd_status status, const char *words)
 {
@@ -327,6 +402,28 @@ static void a_bad_line_ends_the_run(void **state)
     expect_error(rig, &options, RWD_INVALID, "lines.ndjson:5002: ");
 }
 
+/* Blocks that are handed on for their size, again and again. */
+static void large_events_go_through(void **state)
+{
+    struct rig *rig = *state;
+    struct rwd_buffer lines = {0};
+    for (unsigned i = 0; i < 5000; i++) {
+        put_event(&lines, i, i % 7, 9);
+        lines.size -= 3; /* "}}" and the line's end */
+        rwd_buffer_put_string(&lines, ",\"note\":\"");
+        for (unsigned n = 0; n < 300; n++) {
+            rwd_buffer_put_string(&lines, "0123456789abcdef0123456789");
+        }
+        rwd_buffer_put_string(&lines, "\"}}\n");
+    }
+    write_file(rig->lines, lines.data, lines.size);
+    rwd_buffer_finish(&lines);
+    struct rwd_backtest_options options = options_of(rig, 2);
+    struct rwd_backtest_result *result = run(rig, &options);
+    assert_int_equal(result->event_count, 5000);
+    rwd_backtest_result_free(result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,8 +431,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(sums_follow_from_their_parts, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(alone_is_without_the_others, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(failures_of_the_rule_are_counted, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(event_time_does_not_see_the_shuffle, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(errors_say_what_to_do, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(a_bad_line_ends_the_run, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(large_events_go_through, open_rig, close_rig),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,32 @@ static void test_every_rule_gets_its_reason(void **state)
     rwd_buffer_finish(&out);
 }
 
+static void test_a_rule_in_event_time(void **state)
+{
+    (void)state;
+    struct rwd_buffer out = {0};
+    const char *text =
+        explained("{\"event_id\":\"e1\",\"waits_until\":\"2025-10-24T11:38:22Z\",\"released\":null,"
+                  "\"rules\":[{\"rule_id\":\"r\",\"version\":\"1.0.0\",\"verdict\":\"waiting\"}]}",
+            &out);
+    assert_non_null(strstr(text, "decide it by 2025-10-24T11:38:22Z\n"));
+    assert_non_null(
+        strstr(text, "nothing yet: waits for events that may still come before this one\n"));
+    out.size = 0;
+    text = explained(
+        "{\"event_id\":\"e1\",\"waits_until\":\"2025-10-24T11:38:22Z\",\"rules\":["
+        "{\"rule_id\":\"r\",\"version\":\"1.0.0\",\"verdict\":\"waiting\"}],\"released\":{"
+        "\"released_at\":\"2025-10-24T11:38:20Z\",\"cause\":\"order\",\"rules\":["
+        "{\"rule_id\":\"r\",\"version\":\"1.0.0\",\"verdict\":\"fired\",\"points_raw\":5,"
+        "\"points\":5}],\"reward_tasks\":[{\"reward_task_id\":\"rt_1\",\"status\":\"pending\"}]}}",
+        &out);
+    assert_null(strstr(text, "decide it by"));
+    assert_non_null(strstr(text, "decided in event time at 2025-10-24T11:38:20Z: what came since"));
+    assert_non_null(strstr(text, "  r 1.0.0\n      +5 points\n"));
+    assert_non_null(strstr(text, "rt_1"));
+    rwd_buffer_finish(&out);
+}
+
 static void test_reads_what_it_does_not_know(void **state)
 {
     (void)state;
@@ -90,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_rule_gets_its_reason),
+        cmocka_unit_test(test_a_rule_in_event_time),
         cmocka_unit_test(test_reads_what_it_does_not_know),
         cmocka_unit_test(test_no_escape_reaches_the_terminal),
         cmocka_unit_test(test_refuses_another_answer),

@@ -122,6 +122,21 @@ static void test_event_with_names_from_the_journal(void **state)
     end(&story);
 }
 
+static void test_a_release_says_why(void **state)
+{
+    (void)state;
+    struct story story;
+    const struct rwd_decision decision = {.has_event = true, .release = RWD_RELEASE_FULL};
+    begin(&story, &(struct rwd_record_filter){.event_id = "e1"});
+    rwd_event_body_encode(RWD_TEXT("u_1"), &decision, &story.body);
+    rwd_buffer_put_string(&story.body, raw_event);
+    assert_int_equal(put(&story, RWD_RECORD_RELEASE, 1761305841000), RWD_OK);
+    const char *line = rwd_buffer_c_string(&story.out);
+    assert_non_null(strstr(line, "\"type\":\"release\",\"time\":\"2025-10-24T11:37:21Z\""));
+    assert_non_null(strstr(line, "\"cause\":\"full\""));
+    end(&story);
+}
+
 static void test_numbers_where_names_are_not_kept(void **state)
 {
     (void)state;
@@ -189,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_event_with_names_from_the_journal),
+        cmocka_unit_test(test_a_release_says_why),
         cmocka_unit_test(test_numbers_where_names_are_not_kept),
         cmocka_unit_test(test_an_event_brings_the_story_of_its_tasks),
         cmocka_unit_test(test_filters),

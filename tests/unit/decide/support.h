@@ -80,6 +80,7 @@ static inline void world_open(struct world *w)
     w->gates = (struct rwd_gates){.large_reward = RWD_TEXT("50.00"),
         .hold_expires_ms = (int64_t)90 * DAY_MS,
         .reorder_window_ms = MINUTE_MS,
+        .waiting_event_count_max = 8,
         .prices = world_prices,
         .price_count = sizeof world_prices / sizeof world_prices[0]};
     w->player = rwd_player_create(RWD_TEXT("u1"), 1);

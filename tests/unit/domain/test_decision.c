@@ -3,6 +3,7 @@
 
 #include "../chance.h"
 #include "base/memory.h"
+#include "domain/waiting.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,6 +93,17 @@ static struct rwd_decision random_decision(struct chance *chance)
         (void)snprintf(profile->segments[0], sizeof profile->segments[0], "vip");
         decision.profile = profile;
     }
+    if (decision.has_event && chance_one_in(chance, 3)) {
+        decision.waits = take(1, sizeof *decision.waits);
+        decision.waits->event_id = random_text(chance, 40);
+        decision.waits->rule_count = 1 + chance_below(chance, 4);
+        decision.waits->rule_nos = take(decision.waits->rule_count, sizeof(uint32_t));
+        for (size_t i = 0; i < decision.waits->rule_count; i++) {
+            decision.waits->rule_nos[i] = chance_below(chance, 1000);
+        }
+    } else if (decision.has_event && chance_one_in(chance, 3)) {
+        decision.release = (enum rwd_release)(1 + chance_below(chance, RWD_RELEASE_COUNT - 1));
+    }
     decision.effect_count = chance_below(chance, 5);
     decision.effects = take(decision.effect_count, sizeof decision.effects[0]);
     for (size_t i = 0; i < decision.effect_count; i++) {
@@ -163,6 +175,15 @@ static void random_decisions_go_both_ways(void **state)
         assert_int_equal(read.event_ms, decision.event_ms);
         assert_int_equal(read.now_ms, decision.now_ms);
         assert_int_equal(read.verdict_count, decision.verdict_count);
+        assert_int_equal(read.release, decision.release);
+        assert_int_equal(read.waits != NULL, decision.waits != NULL);
+        assert_int_equal(rwd_decision_waits(rwd_buffer_text(&first)), decision.waits != NULL);
+        if (read.waits != NULL) {
+            assert_int_equal(read.waits->event_ms, decision.event_ms);
+            assert_int_equal(read.waits->ingest_ms, decision.now_ms);
+            assert_int_equal(read.waits->fingerprint, decision.event_fingerprint);
+            assert_int_equal(read.waits->rule_count, decision.waits->rule_count);
+        }
         assert_int_equal(read.effect_count, decision.effect_count);
         assert_int_equal(read.task_count, decision.task_count);
         assert_int_equal(read.change_count, decision.change_count);

@@ -2,6 +2,7 @@
  * a stop are posted, then run() answers and returns. */
 #include "base/check.h"
 #include "base/memory.h"
+#include "domain/waiting.h"
 #include "engine/keeper.h"
 #include "engine/query.h"
 #include "engine/query_decision.h"
@@ -76,6 +77,7 @@ static int set_up(void **state)
         .journal_dir = f->folder,
         .directory = f->directory,
         .fingerprint_key = key,
+        .reorder_window_ms = 60000,
         .keeper = f->keeper};
     ASSERT_OK(rwd_query_create(&options, &f->query, &f->error));
     return 0;
@@ -536,6 +538,72 @@ static void whose_decision(void **state)
     rwd_inquiry_destroy(inquiry);
 }
 
+/* A bet that "capped" decides in event time, and what it made of it. */
+static void append_waiting(struct fixture *f, const char *user, const char *event_id, bool released)
+{
+    static const uint8_t arrived[] = {RWD_RULE_WAITING, RWD_RULE_WHERE_GEO, RWD_RULE_FIRED};
+    static const uint8_t later[] = {RWD_RULE_FIRED, RWD_RULE_NOT_WAITING, RWD_RULE_NOT_WAITING};
+    uint32_t rule_no = 1;
+    struct rwd_waiting_event waits = {
+        .event_id = rwd_text_of(event_id), .rule_nos = &rule_no, .rule_count = 1};
+    struct rwd_rule_effect effect = {
+        .rule_no = released ? 1 : 3, .version_no = released ? 1 : 3, .points_raw = 9, .points = 9};
+    const struct rwd_decision decision = {.has_event = true,
+        .event_ms = MS(0),
+        .now_ms = MS(1),
+        .rulebook_no = 1,
+        .verdicts = released ? later : arrived,
+        .verdict_count = 3,
+        .effects = &effect,
+        .effect_count = 1,
+        .waits = released ? NULL : &waits,
+        .release = released ? RWD_RELEASE_TIME : RWD_RELEASE_NONE};
+    char raw[256];
+    int size = snprintf(raw, sizeof raw,
+        "{\"event_id\":\"%s\",\"event_name\":\"bet\",\"version\":\"1.2.0\","
+        "\"ts\":\"2025-10-24T11:37:21Z\",\"user\":{\"id\":\"%s\"},\"payload\":{\"bet\":70}}",
+        event_id, user);
+    f->scratch.size = 0;
+    rwd_event_body_encode(rwd_text_of(user), &decision, &f->scratch);
+    append(f, released ? RWD_RECORD_RELEASE : RWD_RECORD_EVENT, user, event_id,
+        (struct rwd_text){raw, (size_t)size});
+}
+
+static void an_event_that_waits(void **state)
+{
+    struct fixture *f = *state;
+    append_waiting(f, "u1", "e1", false);
+    struct rwd_inquiry *inquiry = ask_decision(f, "e1", "");
+    /* Taken in a second after its time; the window is a minute. */
+    assert_has(inquiry, "\"waits_until\":\"2025-10-24T11:38:22Z\"");
+    assert_has(inquiry, "\"verdict\":\"waiting\",\"points_raw\":0");
+    assert_has(inquiry, "it waits for what may still come before this event");
+    assert_has(inquiry, "\"released\":null}");
+    rwd_inquiry_destroy(inquiry);
+    /* The same id of another player is not its release. */
+    append_waiting(f, "u2", "e1", true);
+    inquiry = ask_decision(f, "e1", "u1");
+    assert_has(inquiry, "\"released\":null}");
+    rwd_inquiry_destroy(inquiry);
+    append_waiting(f, "u1", "e1", true);
+    inquiry = ask_decision(f, "e1", "u1");
+    assert_has(inquiry, "\"type\":\"event\"");
+    assert_has(inquiry, "\"released\":{\"type\":\"release\",\"status\":\"released\","
+                        "\"event_id\":\"e1\",\"user_id\":\"u1\"");
+    assert_has(inquiry, "\"released_at\":\"2025-10-24T11:37:24Z\",\"cause\":\"time\"");
+    assert_has(inquiry, "\"rules\":[{\"rule_id\":\"capped\",\"version\":\"1.0.0\"");
+    assert_has(inquiry, "gave 9 points");
+    assert_has_not(inquiry, "not_waiting");
+    rwd_inquiry_destroy(inquiry);
+    inquiry = rwd_inquiry_create(RWD_INQUIRY_DECISIONS, f);
+    inquiry->filter.user_id = RWD_TEXT("u1");
+    ask(f, inquiry);
+    assert_has(inquiry, "{\"items\":[{\"type\":\"release\"");
+    assert_has(inquiry, "{\"type\":\"event\",\"status\":\"accepted\",\"event_id\":\"e1\"");
+    assert_has(inquiry, "\"verdict\":\"waiting\"");
+    rwd_inquiry_destroy(inquiry);
+}
+
 static void refused_events_are_found(void **state)
 {
     struct fixture *f = *state;
@@ -569,6 +637,7 @@ static void rulebook_of_another_life(void **state)
         .journal_dir = f->folder,
         .directory = f->directory,
         .fingerprint_key = key,
+        .reorder_window_ms = 60000,
         .keeper = f->keeper};
     ASSERT_OK(rwd_query_create(&options, &f->query, &f->error));
     struct rwd_inquiry *inquiry = ask_decision(f, "e1", "");
@@ -664,6 +733,7 @@ int main(void)
         TEST(ledger_letters_and_counts),
         TEST(one_decision),
         TEST(whose_decision),
+        TEST(an_event_that_waits),
         TEST(refused_events_are_found),
         TEST(rulebook_of_another_life),
         TEST(history_newest_first),

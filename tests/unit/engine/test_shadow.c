@@ -2,6 +2,7 @@
 #include "engine/shadow.h"
 
 #include "../decide/support.h"
+#include "decide/release.h"
 
 static const char *const sources[] = {
     "return rule { id = 'r', version = '1.0.0', on = 'bet', guards = { budget = 'season', "
@@ -26,7 +27,7 @@ struct stage {
 };
 
 /* 1.0.0 is active and 2.0.0 its shadow. */
-static void stage_open(struct stage *stage)
+static void stage_open_with(struct stage *stage, const char *const *rules)
 {
     memset(stage, 0, sizeof *stage);
     struct world *w = &stage->w;
@@ -35,7 +36,7 @@ static void stage_open(struct stage *stage)
     struct rwd_rulebook_seat seats[2];
     for (uint32_t i = 0; i < 2; i++) {
         struct rwd_rule *rule = NULL;
-        if (rwd_rule_load(rwd_text_of(sources[i]), "r.lua", &limits.sandbox, &rule, &w->error) !=
+        if (rwd_rule_load(rwd_text_of(rules[i]), "r.lua", &limits.sandbox, &rule, &w->error) !=
             RWD_OK) {
             fail_msg("%s", w->error.text);
         }
@@ -49,6 +50,11 @@ static void stage_open(struct stage *stage)
     assert_int_equal(
         rwd_ruleset_create(w->rulebook, &limits, NULL, &w->ruleset, &w->error), RWD_OK);
     stage->shadow = rwd_shadow_create(2);
+}
+
+static void stage_open(struct stage *stage)
+{
+    stage_open_with(stage, sources);
 }
 
 static void stage_close(struct stage *stage)
@@ -130,6 +136,44 @@ static void it_goes_on_with_counters_of_its_own(void **state)
     stage_close(&stage);
 }
 
+/* Asked when the rule that it may replace is: at the release of what that one waits for. */
+static void it_waits_with_its_rule(void **state)
+{
+    (void)state;
+    static const char *const waiting[] = {
+        "return rule { id = 'r', version = '1.0.0', on = 'bet', order = 'event_time',\n"
+        "score = function() return 10 end }",
+        "return rule { id = 'r', version = '2.0.0', on = 'bet', state = { last = 0 },\n"
+        "score = function(event, player, state) local last = state.last\n"
+        "state.last = event.payload.s return event.payload.s > last and 3 or 0 end }"};
+    struct stage stage;
+    stage_open_with(&stage, waiting);
+    struct world *w = &stage.w;
+    const struct rwd_decide_facts facts = world_facts(w, noon_ms);
+    size_t count = 0;
+    const struct rwd_rulebook_entry *entry = rwd_rulebook_shadows(w->rulebook, &count);
+    world_event(w, "b", "bet", noon_ms + 2, "", "{\"s\":9}");
+    step(&stage, 1);
+    world_event(w, "a", "bet", noon_ms + 1, "", "{\"s\":4}");
+    step(&stage, 1);
+    assert_int_equal(stage.counters.points_would, 0);
+    while (w->player->waiting != NULL) {
+        const struct rwd_waiting_event *first = &w->player->waiting->events[0];
+        struct rwd_text raw = {.data = rwd_arena_copy(&w->arena, first->raw.data, first->raw.size),
+            .size = first->raw.size};
+        assert_int_equal(rwd_release_read(first, raw, &w->arena, &w->event), RWD_OK);
+        assert_int_equal(rwd_decide_release(&facts, first, &w->event, RWD_RELEASE_TIME, w->player,
+                             &w->arena, &w->decision),
+            RWD_OK);
+        rwd_shadow_decide(stage.shadow, &facts, entry, &w->event, 1, w->player, &w->decision);
+        world_apply(w);
+    }
+    rwd_shadow_publish(stage.shadow, &stage.counters);
+    assert_int_equal(stage.counters.points_would, 6);
+    assert_int_equal(stage.counters.points_got, 20);
+    stage_close(&stage);
+}
+
 static void many_players_are_a_sample(void **state)
 {
     (void)state;
@@ -169,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_goes_on_with_counters_of_its_own),
+        cmocka_unit_test(it_waits_with_its_rule),
         cmocka_unit_test(many_players_are_a_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

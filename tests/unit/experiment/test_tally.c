@@ -58,8 +58,8 @@ static void close_house(struct house *house)
 }
 
 /* arm NULL: no exposure. */
-static void send_under(struct house *house, uint32_t version_no, uint64_t user, int64_t time_ms,
-    const char *name, const char *payload, const char *arm, const char *stratum)
+static void tell(struct house *house, bool release, uint32_t version_no, uint64_t user,
+    int64_t time_ms, const char *name, const char *payload, const char *arm, const char *stratum)
 {
     static const struct rwd_json_limits limits = {
         .depth_max = 8, .node_count_max = 256, .size_max = 1 << 16};
@@ -87,14 +87,15 @@ static void send_under(struct house *house, uint32_t version_no, uint64_t user, 
         .exposures = &exposure,
         .exposure_count = arm != NULL};
     if (rwd_tally_wants(house->tally, user, &decision)) {
-        rwd_tally_event(house->tally, NULL, user, &decision, &event);
+        (release ? rwd_tally_release : rwd_tally_event)(
+            house->tally, NULL, user, &decision, &event);
     }
 }
 
 static void send(struct house *house, uint64_t user, int64_t time_ms, const char *name,
     const char *payload, const char *arm, const char *stratum)
 {
-    send_under(house, VERSION_NO, user, time_ms, name, payload, arm, stratum);
+    tell(house, false, VERSION_NO, user, time_ms, name, payload, arm, stratum);
 }
 
 static const struct rwd_tally_experiment *experiment_of(const struct house *house)
@@ -127,6 +128,27 @@ static void a_user_counts_from_the_exposure_on(void **state)
     rwd_report_arms(experiment_of(&house), 1, &arms);
     assert_true(arms.arms[0].moments.mean_y == 5.5 && arms.arms[0].moments.mean_x == 6.5);
     assert_int_equal(experiment_of(&house)->exposures, 3);
+    close_house(&house);
+}
+
+/* An event that waited was told of when it came: its release counts where it is the exposure. */
+static void a_release_is_counted_once(void **state)
+{
+    (void)state;
+    struct house house;
+    struct rwd_report_arms arms;
+    open_house(&house);
+    send(&house, 1, begin_ms + 5, "bet", "{\"bet\":100}", NULL, "");
+    send(&house, 1, begin_ms + 6, "bet", "{\"bet\":10}", NULL, "");
+    tell(&house, true, VERSION_NO, 1, begin_ms + 5, "bet", "{\"bet\":100}", "treatment", "");
+    tell(&house, true, VERSION_NO, 1, begin_ms + 6, "bet", "{\"bet\":10}", NULL, "");
+    send(&house, 1, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
+    tell(&house, true, VERSION_NO, 1, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
+    tell(&house, true, VERSION_NO, 2, begin_ms + 7, "bet", "{\"bet\":1}", NULL, "");
+    rwd_report_arms(experiment_of(&house), 0, &arms);
+    assert_int_equal(arms.arms[1].moments.count, 1);
+    assert_int_equal(arms.arms[0].moments.count, 0);
+    assert_true(arms.arms[1].moments.mean_y == 101);
     close_house(&house);
 }
 
@@ -284,7 +306,7 @@ static void the_held_out_are_a_group_of_their_own(void **state)
         char payload[64];
         (void)snprintf(payload, sizeof payload, "{\"bet\":%u}",
             (unsigned)(is_held_out ? 10 : 12) + (unsigned)(user / 20 % 5));
-        send_under(&house, house.rule.version_no, user, begin_ms, "bet", payload,
+        tell(&house, false, house.rule.version_no, user, begin_ms, "bet", payload,
             is_held_out     ? RWD_EXPERIMENT_HOLDOUT
             : user % 2 == 0 ? "treatment"
                             : "control",
@@ -335,7 +357,7 @@ static void a_holdout_that_is_missing_is_a_mismatch(void **state)
     house.rule.version_no++;
     assert_int_equal(rwd_tally_version(house.tally, &house.rule, true, begin_ms), RWD_OK);
     for (uint64_t user = 1; user <= 400; user++) {
-        send_under(&house, house.rule.version_no, user, begin_ms, "login", "{}",
+        tell(&house, false, house.rule.version_no, user, begin_ms, "login", "{}",
             user % 2 == 0 ? "treatment" : "control", "");
     }
     rwd_report_put(experiment_of(&house), &out);
@@ -377,6 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_counts_from_the_exposure_on),
+        cmocka_unit_test(a_release_is_counted_once),
         cmocka_unit_test(the_time_before_is_the_covariate),
         cmocka_unit_test(the_house_watches_its_own),
         cmocka_unit_test(other_metrics_need_the_journal_anew),

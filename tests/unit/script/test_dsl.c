@@ -43,7 +43,8 @@ static void every_field_is_read(void **state)
         "{ at = 100, reward = freespins { count = 10, game = 'wolf', expires_in = '12h' } },\n"
         "{ at = 800, reward = coupon { percent = 15, cost = '1.20', currency = 'EUR' } } },\n"
         "guards = { kyc_min_level = 2, rg = true, budget = 'nov', geo = { 'TR' } },\n"
-        "experiment = 'ab', priority = -5, state = { streak = 0, day = '', on = false },\n"
+        "experiment = 'ab', priority = -5, order = 'event_time', state = { streak = 0, day = '', "
+        "on = false },\n"
         "aggregates = { w = sum('payload.bet', '1d'), c = count('1h'), l = "
         "last('payload.game_id'),\n"
         "lo = min('payload.bet', '7d'), hi = max('payload.bet', '1m'), la = last('a', '1h') } }");
@@ -87,6 +88,7 @@ static void every_field_is_read(void **state)
     assert_int_equal(r->geo_allowed_count, 1);
     assert_string_equal(r->experiment, "ab");
     assert_int_equal(r->priority, -5);
+    assert_int_equal(r->order, RWD_ORDER_EVENT_TIME);
     assert_int_equal(r->state_count, 3);
     assert_string_equal(r->states[0].name, "day");
     assert_int_equal(r->states[0].initial.type, RWD_SCALAR_TEXT);
@@ -123,6 +125,7 @@ static void a_small_rule_has_the_defaults(void **state)
     assert_int_equal(f.rule->kyc_min_level, -1);
     assert_true(f.rule->rg);
     assert_int_equal(f.rule->version_no, 0);
+    assert_int_equal(f.rule->order, RWD_ORDER_ARRIVAL);
     close_fixture(&f);
 }
 
@@ -139,6 +142,8 @@ static void mistakes_in_a_field_name_its_line(void **state)
         {"priority = 1.5", "r.lua:3: priority: must be a whole number from -1000000 to 1000000"},
         {"experiment = 'A b'",
             "r.lua:3: experiment: 'A b' must be a lower-case letter, then letters, digits, _ or -"},
+        {"order = 'time'", "r.lua:3: order: 'time' must be \"arrival\" or \"event_time\""},
+        {"order = 1", "r.lua:3: order: must be a text, not a number"},
         {"when = true", "r.lua:3: when: must be a function, not a boolean"},
         {"when = assert", "r.lua:3: when: must be a function written in this file"},
         {"active = 5", "r.lua:3: active: must be a table { ... }, not a number"},
