@@ -1,5 +1,6 @@
 #include "engine/shard_waiting.h"
 
+#include "base/check.h"
 #include "base/log.h"
 #include "decide/release.h"
 #include "engine/records.h"
@@ -55,19 +56,13 @@ static struct rwd_followup *new_followup(struct rwd_input *input, struct rwd_tex
     return followup;
 }
 
-/* False: the decision is longer than a record may be, or the batch's memory is used up. */
-static bool set_decision(struct rwd_shard *shard, struct rwd_input *input,
-    const struct rwd_player *player, const struct rwd_decision *decision,
-    struct rwd_followup *followup)
+/* Into the scratch buffer. False: it is longer than a record may be. */
+static bool encode(struct rwd_shard *shard, const struct rwd_player *player,
+    const struct rwd_decision *decision, size_t raw_size)
 {
     shard->scratch.size = 0;
     rwd_event_body_encode(rwd_player_user_id(player), decision, &shard->scratch);
-    size_t size = shard->scratch.size;
-    char *copy = size <= RWD_SHARD_RECORD_SIZE_MAX - followup->parts[1].size
-                     ? rwd_arena_copy(&input->batch->arena, shard->scratch.data, size)
-                     : NULL;
-    followup->parts[0] = (struct rwd_text){.data = copy, .size = size};
-    return copy != NULL;
+    return shard->scratch.size <= RWD_SHARD_RECORD_SIZE_MAX - raw_size;
 }
 
 /* Decides the foremost event into the shard's own arena, so that what comes behind it in the batch
@@ -89,20 +84,24 @@ static bool release_first(struct rwd_shard *shard, struct rwd_input *input,
         status = rwd_decide_release(
             &facts, waiting, &event, release, player, &shard->release_arena, &decision);
     }
-    bool decided = status == RWD_OK;
-    if (!decided || !set_decision(shard, input, player, &decision, followup)) {
+    bool decided = status == RWD_OK && encode(shard, player, &decision, followup->parts[1].size);
+    if (!decided) {
         /* Only monsters get here. They must not keep those behind them waiting for ever. */
         rwd_decide_undo(&facts, &decision);
         rwd_log(RWD_LOG_ERROR, "shard",
-            "shard=%u status=%s msg=\"what the rules make of a waiting event is too long for a "
-            "record: it gives nothing\"",
-            shard->options.index, rwd_status_name(decided ? RWD_LIMIT : status));
+            "shard=%u status=%s msg=\"what the rules make of a waiting event cannot be recorded: "
+            "it "
+            "gives nothing\"",
+            shard->options.index, rwd_status_name(status == RWD_OK ? RWD_LIMIT : status));
         rwd_decide_release_nothing(&facts, waiting, release, &decision);
-        decided = false;
-        if (!set_decision(shard, input, player, &decision, followup)) {
-            return false;
-        }
+        RWD_REQUIRE(encode(shard, player, &decision, followup->parts[1].size));
     }
+    char *copy = rwd_arena_copy(&input->batch->arena, shard->scratch.data, shard->scratch.size);
+    if (copy == NULL) {
+        rwd_decide_undo(&facts, &decision);
+        return false;
+    }
+    followup->parts[0] = (struct rwd_text){.data = copy, .size = shard->scratch.size};
     uint64_t sequence = atomic_fetch_add(shard->options.sequence, 1) + 1;
     followup->record = (struct rwd_record){.type = RWD_RECORD_RELEASE,
         .sequence = sequence,
