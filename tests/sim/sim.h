@@ -5,6 +5,7 @@
  *   install.c   budgets, rules and configuration
  *   clients.c   users, who act, and repeat what was not answered
  *   partner.c   the dispatcher's part, and a partner with books of its own
+ *   people.c    who read the dead letters of failed deliveries, and drop some
  *   books.c     what must hold at the end, worked out from the events alone
  *
  * Threads: one. Errors: MUST ends the program and says which seed repeats it.
@@ -14,6 +15,7 @@
 
 #include "../unit/chance.h"
 #include "engine/engine_private.h"
+#include "engine/records.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +81,8 @@ struct sim {
     struct rwd_shared_rule *rules[RULE_COUNT];
     struct rwd_engine *engine;
     struct rwd_mailbox *client;
-    struct rwd_mailbox *desk; /* the dispatcher's part */
+    struct rwd_mailbox *desk;   /* the dispatcher's part */
+    struct rwd_mailbox *office; /* people's */
     struct rwd_batch *batches[BATCH_COUNT_MAX];
     size_t batch_count;
     struct sim_event *events;
@@ -141,6 +144,11 @@ uint64_t sim_fingerprint_of(const struct sim *sim, uint32_t user, char id[8]);
 /* partner.c */
 void sim_dispatch(struct sim *sim);
 struct request *sim_request_of(struct sim *sim, struct rwd_task_id id);
+
+/* people.c */
+void sim_tidy_letters(struct sim *sim);
+/* All dead letters that the store has, end to end. */
+struct rwd_buffer sim_letter_bytes(struct sim *sim);
 
 /* books.c */
 void sim_check_caps(struct sim *sim);
