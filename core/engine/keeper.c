@@ -42,6 +42,8 @@ struct rwd_keeper {
     size_t error_capacity;
     uint32_t pools_seen;
     int64_t ramps_due_ns; /* when they are looked at next */
+    int64_t look_due_ns;  /* the same for the folder, where it has changed or budgets have come */
+    bool changed;         /* the folder has, since it was looked at */
     int watch_fd;
     bool stopping;
 };
@@ -667,32 +669,49 @@ static bool retry_wanted(const struct rwd_keeper *keeper)
     return keeper->error_count > 0 && rwd_pools_count(keeper->options.pools) != keeper->pools_seen;
 }
 
+/* Looks at the folder when it is time, however much mail there is; how long until the next time. */
+static int tend_folder(struct rwd_keeper *keeper)
+{
+    int64_t now_ns = rwd_clock_monotonic_ns(&keeper->options.clock);
+    if (now_ns < keeper->look_due_ns) {
+        return (int)((keeper->look_due_ns - now_ns) / 1000000) + 1;
+    }
+    keeper->look_due_ns = now_ns + (int64_t)RETRY_MS * 1000000;
+    if (keeper->changed || retry_wanted(keeper)) {
+        keeper->changed = false;
+        scan(keeper);
+    }
+    return RETRY_MS;
+}
+
+static void folder_changed(struct rwd_keeper *keeper)
+{
+    rwd_rule_folder_changed(keeper->watch_fd, keeper->options.config->rules_dir);
+    keeper->changed = true;
+    keeper->look_due_ns =
+        rwd_clock_monotonic_ns(&keeper->options.clock) + (int64_t)QUIET_MS * 1000000;
+}
+
 void rwd_keeper_run(void *context)
 {
     struct rwd_keeper *keeper = context;
-    const char *dir = keeper->options.config->rules_dir;
     rwd_thread_step_back();
     come_back(keeper);
     make_budgets(keeper);
-    keeper->watch_fd = rwd_rule_folder_watch(dir);
+    keeper->watch_fd = rwd_rule_folder_watch(keeper->options.config->rules_dir);
     scan(keeper);
     atomic_store(keeper->options.ready, true);
-    bool changed = false;
     while (!keeper->stopping) {
         struct pollfd fds[] = {{.fd = rwd_mailbox_fd(keeper->mailbox), .events = POLLIN},
             {.fd = keeper->watch_fd, .events = POLLIN}};
-        int patience_ms = tend_ramps(keeper, changed ? QUIET_MS : RETRY_MS);
+        int patience_ms = tend_ramps(keeper, tend_folder(keeper));
         if (keeper->waiting != NULL) {
             handle_waiting(keeper);
             continue;
         }
         int ready = poll(fds, 2, patience_ms);
         if (ready > 0 && (fds[1].revents & POLLIN) != 0) {
-            rwd_rule_folder_changed(keeper->watch_fd, dir);
-            changed = true;
-        } else if (ready == 0 && (changed || retry_wanted(keeper))) {
-            changed = false;
-            scan(keeper);
+            folder_changed(keeper);
         }
         bool has_mail = ready > 0 && (fds[0].revents & POLLIN) != 0;
         /* Also what came while a look at the folder waited for its batch: nothing wakes us for it.
