@@ -37,7 +37,8 @@ struct rwd_keeper {
     struct rwd_keeper_versions versions;
     struct rwd_keeper_cause cause; /* of what is published next: for the journal */
     uint32_t rulebook_no;
-    struct rwd_keeper_error *errors; /* of the last look at the folder */
+    struct rwd_keeper_error
+        *errors; /* of the last look at the folder, and the last rulebook made */
     size_t error_count;
     size_t error_capacity;
     uint32_t pools_seen;
@@ -57,13 +58,18 @@ struct rwd_keeper *rwd_keeper_create(const struct rwd_keeper_options *options)
     return keeper;
 }
 
-static void forget_errors(struct rwd_keeper *keeper)
+static void forget_errors(struct rwd_keeper *keeper, bool in_force)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < keeper->error_count; i++) {
+        if (keeper->errors[i].in_force != in_force) {
+            keeper->errors[kept++] = keeper->errors[i];
+            continue;
+        }
         rwd_free(keeper->errors[i].file);
         rwd_free(keeper->errors[i].text);
     }
-    keeper->error_count = 0;
+    keeper->error_count = kept;
 }
 
 void rwd_keeper_destroy(struct rwd_keeper *keeper)
@@ -71,7 +77,8 @@ void rwd_keeper_destroy(struct rwd_keeper *keeper)
     if (keeper == NULL) {
         return;
     }
-    forget_errors(keeper);
+    forget_errors(keeper, false);
+    forget_errors(keeper, true);
     rwd_keeper_versions_finish(&keeper->versions);
     if (keeper->watch_fd >= 0) {
         (void)close(keeper->watch_fd);
@@ -91,13 +98,15 @@ static int64_t now_ms(const struct rwd_keeper *keeper)
     return rwd_clock_wall_ms(&keeper->options.clock);
 }
 
-static void remember_error(struct rwd_keeper *keeper, const char *file, const char *text)
+static void remember_error(
+    struct rwd_keeper *keeper, bool in_force, const char *file, const char *text)
 {
     rwd_log(RWD_LOG_ERROR, "keeper", "file=%s msg=\"%s\"", file, text);
     keeper->errors = rwd_room_for(
         keeper->errors, keeper->error_count, &keeper->error_capacity, sizeof *keeper->errors);
-    keeper->errors[keeper->error_count++] = (struct rwd_keeper_error){
-        .file = rwd_copy(file, strlen(file)), .text = rwd_copy(text, strlen(text))};
+    keeper->errors[keeper->error_count++] = (struct rwd_keeper_error){.in_force = in_force,
+        .file = rwd_copy(file, strlen(file)),
+        .text = rwd_copy(text, strlen(text))};
 }
 
 /* ---- recovery ---- */
@@ -236,11 +245,12 @@ static void tell_shards(struct rwd_keeper *keeper, struct rwd_rulebook *rulebook
 static bool load_in_force(struct rwd_keeper *keeper)
 {
     bool all = true;
+    forget_errors(keeper, true);
     for (size_t i = 0; i < keeper->versions.count; i++) {
         struct rwd_keeper_version *version = &keeper->versions.all[i];
         struct rwd_error error;
         if (rwd_keeper_in_force(version) && load_version(keeper, version, &error) != RWD_OK) {
-            remember_error(keeper, version->source_name, error.text);
+            remember_error(keeper, true, version->source_name, error.text);
             all = false;
         }
     }
@@ -408,17 +418,17 @@ static void scan(struct rwd_keeper *keeper)
     struct rwd_rule_file *files = NULL;
     size_t file_count = 0;
     struct rwd_error error;
-    forget_errors(keeper);
+    forget_errors(keeper, false);
     keeper->pools_seen = rwd_pools_count(keeper->options.pools);
     if (rwd_rule_folder_list(dir, &files, &file_count, &error) != RWD_OK) {
-        remember_error(keeper, dir, error.text);
+        remember_error(keeper, false, dir, error.text);
         return;
     }
     size_t version_count_before = keeper->versions.count;
     for (size_t i = 0; i < file_count; i++) {
         if (rwd_keeper_take_in_file(&keeper->options, &keeper->versions, &files[i], &error) !=
             RWD_OK) {
-            remember_error(keeper, files[i].path, error.text);
+            remember_error(keeper, false, files[i].path, error.text);
         }
     }
     rwd_rule_files_free(files, file_count);
