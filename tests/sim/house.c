@@ -83,6 +83,7 @@ void sim_lose_memory(struct sim *sim)
         sim->events[i].under_way = false;
     }
     memset(sim->deliveries, 0, sizeof sim->deliveries);
+    sim->cap_under_way = false;
 }
 
 /* Of the commit that was being written some sectors have reached the disk and some have not. */

@@ -6,7 +6,7 @@
  *
  * The rooms are the real ones, opened and recovered by the supervisor: shards, journal, projector,
  * SQLite, files. Played here: clients who repeat what was not answered, the dispatcher and its
- * partner, people who drop dead letters, the keeper's one switch, the clock, and power cuts, which
+ * partner, people at their desks, the keeper's one switch, the clock, and power cuts, which
  * may tear the commit under way sector by sector. A roll of the dice says whose turn it is, so each
  * seed is another order of events, and the same on every run.
  *
@@ -56,8 +56,8 @@ static void turn(struct sim *sim)
         break;
     case 7:
         sim_dispatch(sim);
-        if (chance_one_in(&sim->chance, 16)) {
-            sim_tidy_letters(sim);
+        if (chance_one_in(&sim->chance, 4)) {
+            sim_people(sim);
         }
         break;
     default:
@@ -180,8 +180,9 @@ static void simulate(uint64_t seed, int step_count)
     sim_load_config(sim);
     sim_load_rules(sim);
     sim_open_house(sim);
-    sim_put_budget(sim, RWD_TEXT("wide"), 1000000);
-    sim_put_budget(sim, RWD_TEXT("tight"), TIGHT_CAP_MINOR);
+    sim_put_budget(sim, RWD_TEXT("wide"), 1000000, WIDE_SOFT_CAP_MINOR);
+    sim_put_budget(sim, RWD_TEXT("tight"), TIGHT_CAP_MINOR, TIGHT_CAP_MINOR);
+    sim->tight_cap_minor = TIGHT_CAP_MINOR;
     sim_put_rules(sim);
     sim_tell_shards(sim);
     for (int i = 0; i < step_count; i++) {
