@@ -75,9 +75,10 @@ static void stop_when_drained(void *context)
     struct rwd_edge *edge = context;
     const struct rwd_http_server_counters *counters = rwd_http_server_counters(edge->server);
     bool late = rwd_loop_now_ms(edge->loop) - edge->drain_begun_ms > DRAIN_MS_MAX;
-    if ((rwd_counted(&counters->requests_open) == 0 && rwd_ingest_open_count(edge->ingest) == 0 &&
-            rwd_api_open_count(edge->api) == 0) ||
-        late) {
+    /* What we sent into the house comes back, however long the store lets it wait: the rooms behind
+     * us do not stop before that either, and would find nobody at home. */
+    if (rwd_ingest_open_count(edge->ingest) == 0 && rwd_api_open_count(edge->api) == 0 &&
+        (rwd_counted(&counters->requests_open) == 0 || late)) {
         rwd_loop_stop(edge->loop);
     }
 }

@@ -36,12 +36,15 @@ struct rwd_keeper {
     struct rwd_keeper_versions versions;
     struct rwd_keeper_cause cause; /* of what is published next: for the journal */
     uint32_t rulebook_no;
-    struct rwd_keeper_error *errors; /* of the last look at the folder */
+    struct rwd_keeper_error
+        *errors; /* of the last look at the folder, and the last rulebook made */
     size_t error_count;
     size_t error_capacity;
     uint32_t pools_seen; /* then, and the rulebook: what a file lacked may have come since */
     uint32_t rulebook_seen;
     int64_t ramps_due_ns; /* when they are looked at next */
+    int64_t look_due_ns;  /* the same for the folder, where it has changed or budgets have come */
+    bool changed;         /* the folder has, since it was looked at */
     int watch_fd;
     bool stopping;
 };
@@ -55,13 +58,18 @@ struct rwd_keeper *rwd_keeper_create(const struct rwd_keeper_options *options)
     return keeper;
 }
 
-static void forget_errors(struct rwd_keeper *keeper)
+static void forget_errors(struct rwd_keeper *keeper, bool in_force)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < keeper->error_count; i++) {
+        if (keeper->errors[i].in_force != in_force) {
+            keeper->errors[kept++] = keeper->errors[i];
+            continue;
+        }
         rwd_free(keeper->errors[i].file);
         rwd_free(keeper->errors[i].text);
     }
-    keeper->error_count = 0;
+    keeper->error_count = kept;
 }
 
 void rwd_keeper_destroy(struct rwd_keeper *keeper)
@@ -69,7 +77,8 @@ void rwd_keeper_destroy(struct rwd_keeper *keeper)
     if (keeper == NULL) {
         return;
     }
-    forget_errors(keeper);
+    forget_errors(keeper, false);
+    forget_errors(keeper, true);
     rwd_keeper_versions_finish(&keeper->versions);
     if (keeper->watch_fd >= 0) {
         (void)close(keeper->watch_fd);
@@ -94,13 +103,15 @@ static int64_t now_ms(const struct rwd_keeper *keeper)
     return rwd_clock_wall_ms(&keeper->options.clock);
 }
 
-static void remember_error(struct rwd_keeper *keeper, const char *file, const char *text)
+static void remember_error(
+    struct rwd_keeper *keeper, bool in_force, const char *file, const char *text)
 {
     rwd_log(RWD_LOG_ERROR, "keeper", "file=%s msg=\"%s\"", file, text);
     keeper->errors = rwd_room_for(
         keeper->errors, keeper->error_count, &keeper->error_capacity, sizeof *keeper->errors);
-    keeper->errors[keeper->error_count++] = (struct rwd_keeper_error){
-        .file = rwd_copy(file, strlen(file)), .text = rwd_copy(text, strlen(text))};
+    keeper->errors[keeper->error_count++] = (struct rwd_keeper_error){.in_force = in_force,
+        .file = rwd_copy(file, strlen(file)),
+        .text = rwd_copy(text, strlen(text))};
 }
 
 /* ---- recovery ---- */
@@ -264,11 +275,12 @@ static void tell_shards(struct rwd_keeper *keeper, struct rwd_rulebook *rulebook
 static bool load_in_force(struct rwd_keeper *keeper)
 {
     bool all = true;
+    forget_errors(keeper, true);
     for (size_t i = 0; i < keeper->versions.count; i++) {
         struct rwd_keeper_version *version = &keeper->versions.all[i];
         struct rwd_error error;
         if (rwd_keeper_in_force(version) && load_version(keeper, version, &error) != RWD_OK) {
-            remember_error(keeper, version->source_name, error.text);
+            remember_error(keeper, true, version->source_name, error.text);
             all = false;
         }
     }
@@ -422,7 +434,7 @@ static bool may_activate(void *context, struct rwd_keeper_version *version)
         return false;
     }
     if (make_fit(keeper, version, &error) != RWD_OK) {
-        remember_error(keeper, version->source_name, error.text);
+        remember_error(keeper, false, version->source_name, error.text);
         return false;
     }
     return true;
@@ -448,18 +460,18 @@ static void scan(struct rwd_keeper *keeper)
     struct rwd_rule_file *files = NULL;
     size_t file_count = 0;
     struct rwd_error error;
-    forget_errors(keeper);
+    forget_errors(keeper, false);
     keeper->pools_seen = rwd_pools_count(keeper->options.pools);
     keeper->rulebook_seen = keeper->rulebook_no;
     if (rwd_rule_folder_list(dir, &files, &file_count, &error) != RWD_OK) {
-        remember_error(keeper, dir, error.text);
+        remember_error(keeper, false, dir, error.text);
         return;
     }
     size_t version_count_before = keeper->versions.count;
     for (size_t i = 0; i < file_count; i++) {
         if (rwd_keeper_take_in_file(&keeper->options, &keeper->versions, &files[i], &error) !=
             RWD_OK) {
-            remember_error(keeper, files[i].path, error.text);
+            remember_error(keeper, false, files[i].path, error.text);
         }
     }
     rwd_rule_files_free(files, file_count);
@@ -705,39 +717,48 @@ static bool retry_wanted(const struct rwd_keeper *keeper)
                keeper->rulebook_no != keeper->rulebook_seen);
 }
 
+/* Looks at the folder when it is time, however much mail there is; how long until the next time. */
+static int tend_folder(struct rwd_keeper *keeper)
+{
+    int64_t begin_ns = now_ns(keeper);
+    if (begin_ns < keeper->look_due_ns) {
+        return (int)((keeper->look_due_ns - begin_ns) / 1000000) + 1;
+    }
+    keeper->look_due_ns = begin_ns + (int64_t)RETRY_MS * 1000000;
+    if (keeper->changed || retry_wanted(keeper)) {
+        keeper->changed = false;
+        scan(keeper);
+    }
+    return RETRY_MS;
+}
+
+static void folder_changed(struct rwd_keeper *keeper)
+{
+    rwd_rule_folder_changed(keeper->watch_fd, keeper->options.config->rules_dir);
+    keeper->changed = true;
+    keeper->look_due_ns = now_ns(keeper) + (int64_t)QUIET_MS * 1000000;
+}
+
 void rwd_keeper_run(void *context)
 {
     struct rwd_keeper *keeper = context;
-    const char *dir = keeper->options.config->rules_dir;
     rwd_thread_step_back();
     come_back(keeper);
     make_budgets(keeper);
-    keeper->watch_fd = rwd_rule_folder_watch(dir);
+    keeper->watch_fd = rwd_rule_folder_watch(keeper->options.config->rules_dir);
     scan(keeper);
     atomic_store(keeper->options.ready, true);
-    bool changed = false;
-    int64_t look_due_ns = now_ns(keeper) + (int64_t)RETRY_MS * 1000000;
     while (!keeper->stopping) {
         struct pollfd fds[] = {{.fd = rwd_mailbox_fd(keeper->mailbox), .events = POLLIN},
             {.fd = keeper->watch_fd, .events = POLLIN}};
-        int64_t left_ns = look_due_ns - now_ns(keeper);
-        int patience_ms = tend_ramps(keeper, left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0);
+        int patience_ms = tend_ramps(keeper, tend_folder(keeper));
         if (keeper->waiting != NULL) {
             handle_waiting(keeper);
             continue;
         }
         int ready = poll(fds, 2, patience_ms);
         if (ready > 0 && (fds[1].revents & POLLIN) != 0) {
-            rwd_rule_folder_changed(keeper->watch_fd, dir);
-            changed = true;
-            look_due_ns = now_ns(keeper) + (int64_t)QUIET_MS * 1000000;
-        } else if (now_ns(keeper) >= look_due_ns) {
-            /* By the clock: questions that come all the time must not put it off. */
-            if (changed || retry_wanted(keeper)) {
-                changed = false;
-                scan(keeper);
-            }
-            look_due_ns = now_ns(keeper) + (int64_t)RETRY_MS * 1000000;
+            folder_changed(keeper);
         }
         bool has_mail = ready > 0 && (fds[0].revents & POLLIN) != 0;
         /* Also what came while a look at the folder waited for its batch: nothing wakes us for it.

@@ -8,6 +8,7 @@
 #include "engine/keeper_versions.h"
 
 struct rwd_keeper_error {
+    bool in_force; /* a version that is in force and does not load; else of the folder */
     char *file;
     char *text;
 };

@@ -116,11 +116,23 @@ static enum rwd_status replay_changes(const struct rwd_recovery *recovery,
     return status == RWD_NOT_FOUND ? RWD_OK : status;
 }
 
+/* Who has a player's, also what a person made of the letter of a failed delivery: the letter itself
+ * comes from the player's task. All else keeps its order in the first shard. */
+static uint32_t shard_of(const struct rwd_recovery *recovery, const struct rwd_record *record)
+{
+    struct rwd_dead_letter_row row;
+    bool is_players = record->type == RWD_RECORD_EVENT || record->type == RWD_RECORD_TASK ||
+                      record->type == RWD_RECORD_RELEASE ||
+                      (record->type == RWD_RECORD_DEAD_LETTER_CHANGE &&
+                          rwd_dead_letter_decode(record->body, &row) == RWD_OK &&
+                          rwd_text_is(row.lane, "deliveries"));
+    return is_players ? (uint32_t)(record->user_fingerprint % recovery->shard_count) : 0;
+}
+
 static enum rwd_status replay(
     const struct rwd_recovery *recovery, const struct rwd_record *record, struct rwd_error *error)
 {
     enum rwd_status status = RWD_OK;
-    uint32_t shard = 0;
     if (record->type == RWD_RECORD_RULE) {
         struct rwd_rule_version_row row;
         status = rwd_rule_version_decode(record->body, &row);
@@ -136,11 +148,9 @@ static enum rwd_status replay(
         if (status == RWD_OK) {
             rwd_keeper_restore_rulebook(recovery->keeper, &row);
         }
-    } else if (record->type == RWD_RECORD_EVENT || record->type == RWD_RECORD_TASK ||
-               record->type == RWD_RECORD_RELEASE) {
-        shard = (uint32_t)(record->user_fingerprint % recovery->shard_count);
     }
-    return status == RWD_OK ? rwd_shard_replay(recovery->shards[shard], record, error) : status;
+    struct rwd_shard *shard = recovery->shards[shard_of(recovery, record)];
+    return status == RWD_OK ? rwd_shard_replay(shard, record, error) : status;
 }
 
 /* Everything replayed so far goes into the store; then the store stands at position, and so do all

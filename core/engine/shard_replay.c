@@ -38,6 +38,24 @@ static enum rwd_status replay_decision(struct rwd_shard *shard, const struct rwd
     return status;
 }
 
+/* Live, the letter of a failed delivery was in the store before anybody could change it; so the
+ * task that it is made from goes before the change here, too. */
+static enum rwd_status put_letter_first(struct rwd_shard *shard, const struct rwd_record *record,
+    const struct rwd_dead_letter_row *row, struct rwd_error *error)
+{
+    struct rwd_player *player = NULL;
+    if (!rwd_text_is(row->lane, "deliveries")) {
+        return RWD_OK;
+    }
+    enum rwd_status status =
+        rwd_players_find(shard->players, row->user_id, record->user_fingerprint, &player, error);
+    if (status == RWD_OK && player->dirty) {
+        rwd_checkpoint_add_player(
+            shard->filling, player, shard->options.directory, shard->options.pools);
+    }
+    return status == RWD_NOT_FOUND ? RWD_OK : status;
+}
+
 static enum rwd_status replay_record(
     struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
 {
@@ -64,6 +82,9 @@ static enum rwd_status replay_record(
                record->type == RWD_RECORD_DEAD_LETTER_CHANGE) {
         struct rwd_dead_letter_row row;
         status = rwd_dead_letter_decode(record->body, &row);
+        if (status == RWD_OK && record->type == RWD_RECORD_DEAD_LETTER_CHANGE) {
+            status = put_letter_first(shard, record, &row, error);
+        }
         if (status == RWD_OK) {
             rwd_checkpoint_add_dead_letter(shard->filling, &row);
         }

@@ -70,10 +70,11 @@ struct rwd_journal_options {
 
 struct rwd_journal_writer;
 
-/* Opens or makes the journal, finds the end behind the last good seal, cuts a torn tail (zeroes it,
- * and says so in the log) and locks the folder against a second writer (CONFLICT). CORRUPT: damage
- * before the last seal; error names file, position and what to do. UNAVAILABLE: folder or disk.
- * INVALID: segment_size, or segments of another format version. The folder's parent must exist. */
+/* Opens or makes the journal, finds the end behind the last good seal and syncs what is before it,
+ * cuts a torn tail (zeroes it, and says so in the log) and locks the folder against a second writer
+ * (CONFLICT). CORRUPT: damage before the last seal; error names file, position and what to do.
+ * UNAVAILABLE: folder or disk. INVALID: segment_size, or segments of another format version. The
+ * folder's parent must exist. */
 RWD_MUST_USE enum rwd_status rwd_journal_open(const struct rwd_journal_options *options,
     struct rwd_journal_writer **writer, struct rwd_error *error);
 /* Without a commit. */

@@ -183,6 +183,12 @@ static enum rwd_status find_end(struct recovery *recovery, const struct rwd_segm
     }
     end->offset = scan->offset;
     memcpy(end->chain, scan->chain, sizeof end->chain);
+    /* A process that died between its last write and the sync has left a whole commit that may not
+     * be on the disk yet. From here on it counts, and the store may come to rest on it, so it is
+     * made durable now. */
+    if (status == RWD_OK && (RWD_FAULT_ERROR("journal.recover.sync") || fdatasync(fd) != 0)) {
+        status = io_failed(recovery, file->base);
+    }
     (void)close(fd);
     return status;
 }

@@ -15,8 +15,9 @@ struct rwd_journal_end {
     uint8_t chain[RWD_JOURNAL_CHAIN_SIZE];
 };
 
-/* Removes temporary files, checks headers and how the last segments join, zeroes a torn tail.
- * NOT_FOUND: no segment is there. CORRUPT, UNAVAILABLE: see rwd_journal_open. */
+/* Removes temporary files, checks headers and how the last segments join, zeroes a torn tail, and
+ * makes what is before it durable. NOT_FOUND: no segment is there. CORRUPT, UNAVAILABLE: see
+ * rwd_journal_open. */
 RWD_MUST_USE enum rwd_status rwd_journal__recover(
     const char *dir, struct rwd_journal_end *end, struct rwd_error *error);
 /* Each segment names itself and begins where the one before ends: CORRUPT where not. */

@@ -155,11 +155,20 @@ bool rwd_segment__read(int fd, uint64_t offset, char *out, size_t size)
     return true;
 }
 
+/* True: it was direct until now. */
+static bool go_buffered(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) != 0 && fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
 bool rwd_segment__write(int fd, uint64_t offset, const char *data, size_t size)
 {
     while (size > 0) {
         ssize_t put = pwrite(fd, data, size, (off_t)offset);
-        if (put < 0 && errno == EINTR) {
+        /* EINVAL: a file system that reads such blocks directly and does not write them, or one
+         * that has written a part of a block. Nothing of this was written: the cache takes it. */
+        if (put < 0 && (errno == EINTR || (errno == EINVAL && go_buffered(fd)))) {
             continue;
         }
         if (put <= 0) {

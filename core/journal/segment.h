@@ -79,7 +79,7 @@ int rwd_segment__open(const char *dir, uint64_t base, int flags);
 /* The bytes at offset; what lies behind the file's end reads as zeros. False: errno. */
 RWD_MUST_USE bool rwd_segment__read(int fd, uint64_t offset, char *out, size_t size);
 RWD_MUST_USE bool rwd_segment__write(int fd, uint64_t offset, const char *data, size_t size);
-/* From here on what is written goes past the page cache, where the file system can: a commit costs
+/* From here on what is written goes past the page cache, while the file system can: a commit costs
  * two thirds of the CPU, zeros ahead of it a fortieth (measured on ext4), and a journal that nobody
  * reads pushes nothing out of memory. Whole aligned blocks may be written either way. */
 void rwd_segment__go_direct(int fd);

@@ -42,6 +42,8 @@ def make_daemon(built, tmp_path, wallet, request):
     if getattr(request.node, "failed", False):
         for daemon in made:
             print(f"--- log of {daemon.folder.name}\n{daemon.log()[-8000:]}")
+    reports = [report for daemon in made for report in daemon.sanitizer_reports()]
+    assert not reports, "\n".join(reports)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -69,6 +71,13 @@ def faults(built):
     """Asks for a build with named fault points."""
     if not rewardd.has_fault_points():
         pytest.skip("this build has no fault points (RWD_FAULTS)")
+
+
+@pytest.fixture
+def at_speed(built):
+    """Asks for a build in which times and memory say something."""
+    if rewardd.has_thread_sanitizer():
+        pytest.skip("a sanitizer's build is slow and large")
 
 
 @pytest.fixture(scope="session")

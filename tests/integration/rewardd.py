@@ -237,6 +237,13 @@ def has_fault_points():
     return path is not None and b"REWARDD_FAULT" in path.read_bytes()
 
 
+@functools.lru_cache(maxsize=None)
+def has_thread_sanitizer():
+    """./dev test --tsan: a build that is five times as slow, and looks for races."""
+    path = binary()
+    return path is not None and b"__tsan_init" in path.read_bytes()
+
+
 # ---------------------------------------------------------------- HTTP
 
 
@@ -333,6 +340,12 @@ class Daemon:
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    def sanitizer_reports(self):
+        """What a sanitizer that is built into the daemon complained of, in all its lives: also of
+        one that was killed, whose exit code does not tell."""
+        return re.findall(r"^.*(?:ERROR|WARNING): \w+Sanitizer.*(?:\n.*){0,60}"
+                          r"|^\S+:\d+:\d+: runtime error: .*", self.log(), re.M)
+
     def rows(self, what):
         """Rows of the embedded store as dicts; stop the daemon first for a settled picture."""
         database = sqlite3.connect(f"file:{database_path(self.data)}?mode=ro", uri=True, timeout=10)
@@ -352,7 +365,9 @@ class Daemon:
     def command(self):
         path = binary()
         words = [str(path), "-c", str(self.conf)]
-        for override in self.overrides:
+        # Also on a machine of two cores there are to be shards that could race.
+        shards = ["engine.shards=3"] if has_thread_sanitizer() else []
+        for override in shards + self.overrides:
             words += ["-D", override]
         if self.limits:
             words = ["prlimit"] + [f"--{name}={value}" for name, value in self.limits.items()] \

@@ -1,14 +1,17 @@
 """Everything that can die, at the worst moment; afterwards the books must be right to the cent."""
 
+import contextlib
 import os
 import random
+import signal
+import sqlite3
 import subprocess
 import threading
 
 import pytest
 
 import rewardd
-from rewardd import check_books
+from rewardd import bet, check_books, noon
 from senders import RULES, Senders
 
 KILLS = int(os.environ.get("REWARDD_KILLS", "100" if rewardd.LONG else "12"))
@@ -249,3 +252,29 @@ def test_sigterm_drains(make_daemon, wallet):
     senders.stop()
     daemon.start()
     books_hold(daemon, wallet, senders)
+
+
+def test_a_stop_waits_for_a_store_that_is_away(make_daemon):
+    """Longer than for a slow client: what was sent is decided, answered and stored first."""
+    daemon = make_daemon(overrides=["engine.shards=1", "engine.hot_player_count_max=64"])
+    lock = sqlite3.connect(rewardd.database_path(daemon.data), isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    answers = []
+
+    def send():
+        with contextlib.suppress(rewardd.Gone):
+            while daemon.alive():
+                answers.append(daemon.post_events(
+                    [bet(f"p{len(answers)}_{i}", 1, ts=noon()) for i in range(50)]))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    # More players than may wait for the store: the next batch stays where it is.
+    daemon.wait_for(lambda: daemon.metric("rewardd_players_dirty") > 96)
+    daemon.process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        daemon.process.wait(11)  # a client would have been left behind by now
+    lock.execute("ROLLBACK")
+    assert daemon.process.wait(30) == 0
+    sender.join(30)
+    assert {answer.status for answer in answers} == {200}

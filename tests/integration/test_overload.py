@@ -203,7 +203,8 @@ class Flood:
 
 
 @pytest.mark.parametrize("mib, senders, event_count", [(4, 40, 2500), (64, 60, 10000)])
-def test_under_more_than_it_can_bear_memory_is_flat(faults, make_daemon, mib, senders, event_count):
+def test_under_more_than_it_can_bear_memory_is_flat(faults, at_speed, make_daemon, mib, senders,
+                                                    event_count):
     """A slow disk, and senders who together offer twice what may be in flight and more, for seconds.
 
     Memory has a limit that does not depend on how much is offered: what stands for a daemon, and

@@ -153,6 +153,8 @@ def compare_players(daemon, expected):
 
 
 def compare_tasks(daemon, expected, status):
+    # A list waits some seconds for the store; a busy machine may take longer to write this many.
+    daemon.wait_for(lambda: len(daemon.tasks()) >= len(expected.task_keys()), 60)
     tasks = daemon.tasks()
     assert len({task["reward_task_id"] for task in tasks}) == len(tasks)
     assert sorted((task["user_id"], task["origin"]["rule_id"], task["origin"]["threshold"],

@@ -207,7 +207,8 @@ def test_a_ramp_grows_by_itself_and_survives_a_restart(live):
     found = state_of(live, "2.0.0")
     assert (found["state"], found["share"], found["ramp"]["state"]) == ("canary", 10, "running")
     assert new_ones(live, USERS) == tenth
-    ramp(live, every_ms=100, guards={"calls_min": 20, "srm": False})
+    # What a call costs is of this machine and moment, and a slow build's p99 is anything.
+    ramp(live, every_ms=100, guards={"calls_min": 20, "srm": False, "cost_percent": 0})
 
     def grown():
         assert tenth <= new_ones(live, USERS), "nobody is moved back"

@@ -180,7 +180,7 @@ def report_of(load):
     return report
 
 
-def test_reloads_under_the_load_generator(house):
+def test_reloads_under_the_load_generator(house, at_speed):
     """20,000 events a second beside a switch of three rules every 100 ms: nothing goes wrong."""
     seconds = 20 if rewardd.LONG else 3
     assert deploy(house, 2).status == 200

@@ -311,6 +311,33 @@ def test_its_own_tests_are_run_before_the_switch(live):
                   and live.accept(bet("u2", 1, ts=noon())) and live.points("u2", "tested"))
 
 
+def test_questions_do_not_keep_a_file_waiting(live):
+    """However often somebody asks for the rules: a new file is taken up, and so is one that waited
+    for its budget."""
+    done = threading.Event()
+
+    def ask():
+        while not done.is_set():
+            live.get("/v1/rules")
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    try:
+        live.write_rule("second", "1.0.0", rulebook.rule("second", score="7"))
+        live.wait_for(lambda: knows(live, "second", "1.0.0"))
+        live.write_rule("third", "1.0.0", rulebook.rule(
+            "third", guards=rulebook.guards(pool="late"), milestones=[(10, rulebook.cash("1.00"))]))
+        live.wait_for(lambda: "there is no budget 'late'" in rules_text(live))
+        assert live.put("/v1/budgets/late", {"currency": "EUR", "period": "season",
+                                             "hard_cap": "10.00"}).status == 201
+        live.wait_for(lambda: knows(live, "third", "1.0.0"))
+    finally:
+        done.set()
+        for asker in askers:
+            asker.join(30)
+
+
 def test_retire_and_what_is_not_there(live):
     assert live.post("/v1/rules/live/versions/1.0.0/retire").status == 200
     live.wait_for(lambda: gain(live) == 0)

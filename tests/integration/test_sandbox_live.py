@@ -224,6 +224,25 @@ def test_limits_are_options(make_daemon):
     assert "sandbox.deadline_hard_ms = 8: must be at least sandbox.deadline_ms" in daemon.log()
 
 
+def test_what_no_longer_loads_is_told_once_and_for_as_long(make_daemon):
+    """A rule in force that the limits of today do not let load: left out, and said so."""
+    text = "local n = 0 for i = 1, 20000 do n = n + i end\n" + attack("return 1")
+    daemon = make_daemon(rules={("attack", "1.0.0"): text, **rulebook.POINTS})
+    daemon.stop()
+    daemon.overrides = ["sandbox.instruction_count_max=20000"]
+    daemon.start()
+
+    def errors():
+        return [error["file"] for error in daemon.get("/v1/rules").json["errors"]]
+    assert ["attack/1.0.0.lua" in name for name in errors()] == [True]
+    for number in range(2, 5):
+        source = rulebook.rule("stakes", f"1.0.{number}", score="1")
+        assert daemon.request("POST", "/v1/rules", {"source": source}).status in (200, 201)
+    assert ["attack/1.0.0.lua" in name for name in errors()] == [True]
+    assert daemon.request("POST", "/v1/rules/attack/versions/1.0.0/retire", {}).status == 200
+    assert errors() == []
+
+
 def test_a_failure_drops_only_what_the_call_did(make_daemon):
     """State written before the error is not kept."""
     text = f"""return rule {{ id = "attack", version = "1.0.0", title = "t", owner = "o",

@@ -72,6 +72,7 @@ void sim_lose_memory(struct sim *sim)
     }
     drop_messages(sim->client, UINT32_MAX);
     drop_messages(sim->desk, UINT32_MAX);
+    drop_messages(sim->office, UINT32_MAX);
     rwd_engine_destroy(engine);
     sim->engine = NULL;
     for (size_t i = 0; i < sim->batch_count; i++) {
@@ -82,6 +83,7 @@ void sim_lose_memory(struct sim *sim)
         sim->events[i].under_way = false;
     }
     memset(sim->deliveries, 0, sizeof sim->deliveries);
+    sim->cap_under_way = false;
 }
 
 /* Of the commit that was being written some sectors have reached the disk and some have not. */

@@ -42,13 +42,14 @@ static void through(struct sim *sim, struct rwd_batch *batch)
     sim_free_batch(sim, batch);
 }
 
-void sim_put_budget(struct sim *sim, struct rwd_text pool_id, int64_t cap_minor)
+void sim_put_budget(
+    struct sim *sim, struct rwd_text pool_id, int64_t hard_cap_minor, int64_t soft_cap_minor)
 {
     const struct rwd_budget_row row = {.pool_id = pool_id,
         .currency = RWD_TEXT("EUR"),
         .period = RWD_TEXT("season"),
-        .hard_cap_minor = cap_minor,
-        .soft_cap_minor = cap_minor};
+        .hard_cap_minor = hard_cap_minor,
+        .soft_cap_minor = soft_cap_minor};
     struct rwd_batch *batch = sim_new_batch(sim, 0, sim->client);
     rwd_batch_add(batch, RWD_INPUT_BUDGET)->budget = &row;
     through(sim, batch);
@@ -125,6 +126,7 @@ void sim_load_config(struct sim *sim)
         "journal { segment_size_mib = 1 }\nsandbox { deadline_ms = 1000 deadline_hard_ms = 2000 }\n"
         "engine { shards = 2 checkpoint_interval_ms = 10 checkpoint_player_count_max = 16 "
         "hot_player_count_max = 64 }\n"
+        "gates { large_reward = \"1.00\" }\n"
         "price \"freespins\" { cost = \"0.10\" currency = \"EUR\" }\n",
         sim->folder, sim->folder);
     write_file(sim, "engine.conf", rwd_buffer_text(&conf));

@@ -5,6 +5,7 @@
  *   install.c   budgets, rules and configuration
  *   clients.c   users, who act, and repeat what was not answered
  *   partner.c   the dispatcher's part, and a partner with books of its own
+ *   people.c    who drop dead letters, approve or reject what is held for review, raise a budget
  *   books.c     what must hold at the end, worked out from the events alone
  *
  * Threads: one. Errors: MUST ends the program and says which seed repeats it.
@@ -14,6 +15,7 @@
 
 #include "../unit/chance.h"
 #include "engine/engine_private.h"
+#include "engine/records.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +28,9 @@ enum {
     BATCH_COUNT_MAX = 256,
     BATCH_EVENT_COUNT_MAX = 6,
     SEGMENT_SIZE = 1 << 20,
+    WIDE_SOFT_CAP_MINOR = 400,
     SHARD_HOT_COUNT_MAX = 32, /* of engine.hot_player_count_max, half */
-    TIGHT_CAP_MINOR = 55,     /* five and a half of the spins that cost 10 each */
+    TIGHT_CAP_MINOR = 15,     /* at first; a spin costs 10 */
 };
 
 static const int64_t noon_ms = 1763208000000; /* 2025-11-15T12:00:00Z */
@@ -79,7 +82,8 @@ struct sim {
     struct rwd_shared_rule *rules[RULE_COUNT];
     struct rwd_engine *engine;
     struct rwd_mailbox *client;
-    struct rwd_mailbox *desk; /* the dispatcher's part */
+    struct rwd_mailbox *desk;   /* the dispatcher's part */
+    struct rwd_mailbox *office; /* people's */
     struct rwd_batch *batches[BATCH_COUNT_MAX];
     size_t batch_count;
     struct sim_event *events;
@@ -88,6 +92,8 @@ struct sim {
     struct delivery deliveries[DELIVERY_COUNT_MAX];
     struct request *requests;
     size_t request_count;
+    int64_t tight_cap_minor; /* as it was answered last; it only grows */
+    bool cap_under_way;
     struct rwd_arena arena;
     struct rwd_error error;
     uint64_t crashes, torn, stores_lost, sent;
@@ -126,7 +132,8 @@ void sim_submit(struct sim *sim, struct rwd_batch *batch);
 /* install.c */
 void sim_load_config(struct sim *sim);
 void sim_load_rules(struct sim *sim);
-void sim_put_budget(struct sim *sim, struct rwd_text pool_id, int64_t cap_minor);
+void sim_put_budget(
+    struct sim *sim, struct rwd_text pool_id, int64_t hard_cap_minor, int64_t soft_cap_minor);
 void sim_put_rules(struct sim *sim);
 const char *sim_rule_id(uint32_t rule_no);
 
@@ -141,6 +148,11 @@ uint64_t sim_fingerprint_of(const struct sim *sim, uint32_t user, char id[8]);
 /* partner.c */
 void sim_dispatch(struct sim *sim);
 struct request *sim_request_of(struct sim *sim, struct rwd_task_id id);
+
+/* people.c */
+void sim_people(struct sim *sim);
+/* All dead letters that the store has, end to end. */
+struct rwd_buffer sim_letter_bytes(struct sim *sim);
 
 /* books.c */
 void sim_check_caps(struct sim *sim);

@@ -6,9 +6,9 @@
  *
  * The rooms are the real ones, opened and recovered by the supervisor: shards, journal, projector,
  * SQLite, files. Played here: clients who repeat what was not answered, the dispatcher and its
- * partner, the keeper's one switch, the clock, and power cuts, which may tear the commit under way
- * sector by sector. A roll of the dice says whose turn it is, so each seed is another order of
- * events, and the same on every run.
+ * partner, people at their desks, the keeper's one switch, the clock, and power cuts, which
+ * may tear the commit under way sector by sector. A roll of the dice says whose turn it is, so each
+ * seed is another order of events, and the same on every run.
  *
  * At the end everything that was answered must be there once: points, milestones, tasks, payments,
  * ledger, budgets, and what rules in event time waited for. And a store that is thrown away comes
@@ -56,6 +56,9 @@ static void turn(struct sim *sim)
         break;
     case 7:
         sim_dispatch(sim);
+        if (chance_one_in(&sim->chance, 4)) {
+            sim_people(sim);
+        }
         break;
     default:
         sim_pass_ms(
@@ -115,9 +118,19 @@ static void settle(struct sim *sim)
     MUST(sim, false, "it never comes to rest");
 }
 
+static void check_same(
+    struct sim *sim, const char *what, struct rwd_buffer *before, struct rwd_buffer *after)
+{
+    MUST(sim, rwd_text_equal(rwd_buffer_text(before), rwd_buffer_text(after)),
+        "%s of a store made anew from the journal differ", what);
+    rwd_buffer_finish(before);
+    rwd_buffer_finish(after);
+}
+
 static void check_rebuild(struct sim *sim)
 {
-    struct rwd_buffer before = sim_player_bytes(sim);
+    struct rwd_buffer players_before = sim_player_bytes(sim);
+    struct rwd_buffer letters_before = sim_letter_bytes(sim);
     sim_lose_memory(sim);
     sim_lose_store(sim);
     sim_open_house(sim);
@@ -126,11 +139,10 @@ static void check_rebuild(struct sim *sim)
         sim_pass_ms(sim, 10);
         sim_walk(sim);
     }
-    struct rwd_buffer after = sim_player_bytes(sim);
-    MUST(sim, before.size == after.size && memcmp(before.data, after.data, before.size) == 0,
-        "a store made anew from the journal differs");
-    rwd_buffer_finish(&before);
-    rwd_buffer_finish(&after);
+    struct rwd_buffer players_after = sim_player_bytes(sim);
+    struct rwd_buffer letters_after = sim_letter_bytes(sim);
+    check_same(sim, "players", &players_before, &players_after);
+    check_same(sim, "dead letters", &letters_before, &letters_after);
     sim_check_books(sim);
 }
 
@@ -164,12 +176,14 @@ static void simulate(uint64_t seed, int step_count)
     sim->requests = rwd_new(TASK_COUNT_MAX * sizeof sim->requests[0]);
     sim->client = rwd_mailbox_create(BATCH_COUNT_MAX);
     sim->desk = rwd_mailbox_create(BATCH_COUNT_MAX);
+    sim->office = rwd_mailbox_create(BATCH_COUNT_MAX);
     rwd_arena_init(&sim->arena, 1 << 16, 64 << 20);
     sim_load_config(sim);
     sim_load_rules(sim);
     sim_open_house(sim);
-    sim_put_budget(sim, RWD_TEXT("wide"), 1000000);
-    sim_put_budget(sim, RWD_TEXT("tight"), TIGHT_CAP_MINOR);
+    sim_put_budget(sim, RWD_TEXT("wide"), 1000000, WIDE_SOFT_CAP_MINOR);
+    sim_put_budget(sim, RWD_TEXT("tight"), TIGHT_CAP_MINOR, TIGHT_CAP_MINOR);
+    sim->tight_cap_minor = TIGHT_CAP_MINOR;
     sim_put_rules(sim);
     sim_tell_shards(sim);
     for (int i = 0; i < step_count; i++) {
@@ -196,6 +210,7 @@ static void simulate(uint64_t seed, int step_count)
     rwd_config_destroy(sim->config);
     rwd_mailbox_destroy(sim->client);
     rwd_mailbox_destroy(sim->desk);
+    rwd_mailbox_destroy(sim->office);
     rwd_arena_finish(&sim->arena);
     rwd_free(sim->events);
     rwd_free(sim->requests);

@@ -54,6 +54,26 @@ static void leaves_the_page_cache_alone(void **state)
     rig_remove(&rig);
 }
 
+/* What the file system will not write directly, as here half a block, goes through the cache. */
+static void refused_blocks_are_written_all_the_same(void **state)
+{
+    (void)state;
+    static const char block[RWD_BLOCK_SIZE / 2] = "half a block";
+    char read[sizeof block];
+    struct rig rig;
+    rig_make(&rig);
+    rig_open(&rig);
+    rig_close(&rig);
+    int fd = rwd_segment__open(rig.dir, 0, O_RDWR);
+    rwd_segment__go_direct(fd);
+    assert_true(rwd_segment__write(fd, RWD_BLOCK_SIZE + 100, block, sizeof block));
+    assert_int_equal(fcntl(fd, F_GETFL) & O_DIRECT, 0);
+    assert_true(rwd_segment__read(fd, RWD_BLOCK_SIZE + 100, read, sizeof read));
+    assert_memory_equal(read, block, sizeof block);
+    (void)close(fd);
+    rig_remove(&rig);
+}
+
 /* Each time it is opened, the last block is carried over from the disk. */
 static void reopened_inside_of_a_block(void **state)
 {
@@ -125,6 +145,7 @@ int main(void)
     rwd_log_set_level(RWD_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves_the_page_cache_alone),
+        cmocka_unit_test(refused_blocks_are_written_all_the_same),
         cmocka_unit_test(reopened_inside_of_a_block),
         cmocka_unit_test(followed_while_it_is_written),
     };

@@ -143,6 +143,25 @@ static void refused_then_poisoned(void **state)
     }
 }
 
+/* The commit that a killed process had written and not synced counts from the next open on: that
+ * open syncs it, and is refused where it cannot. */
+static void durable_before_it_counts(void **state)
+{
+    (void)state;
+    need_faults();
+    struct rig rig;
+    uint64_t promised = 0;
+    rig_make(&rig);
+    int status = run_child(rig.dir, "journal.sync.before:kill:20", &promised);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(promised, 19);
+    status = run_child(rig.dir, "journal.recover.sync:error:1", &promised);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 10);
+    check_after(&rig, promised);
+    rig_remove(&rig);
+}
+
 /* A file system that takes no direct writes, in turns with one that does: the bytes are the same.
  */
 static void buffered_where_it_must_be(void **state)
@@ -216,6 +235,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_anywhere),
         cmocka_unit_test(refused_then_poisoned),
+        cmocka_unit_test(durable_before_it_counts),
         cmocka_unit_test(buffered_where_it_must_be),
         cmocka_unit_test(no_room_for_a_segment),
         cmocka_unit_test(disk_full_and_room_again),
