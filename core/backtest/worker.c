@@ -229,7 +229,7 @@ static void drop_settled(struct rwd_player *player)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < player->task_count; i++) {
         const struct rwd_task *task = &player->tasks[i];
-        if (task->status == RWD_TASK_FAILED || !rwd_task_status_settled(task->status)) {
+        if (task->status == RWD_TASK_FAILED || !rwd_task_settled(task)) {
             if (kept != i) {
                 player->tasks[kept] = *task;
             }
@@ -243,6 +243,8 @@ static bool gives_back(const struct rwd_task *task, const struct rwd_task_change
 {
     struct rwd_task after = *task;
     after.status = change->status;
+    after.reason = change->reason;
+    after.attempts = change->attempts;
     return rwd_task_budget_of(task) != RWD_BUDGET_NOTHING &&
            rwd_task_budget_of(&after) == RWD_BUDGET_NOTHING;
 }
@@ -402,7 +404,7 @@ static enum rwd_status change_task(struct rwd_backtest_worker *worker, size_t si
     return RWD_OK;
 }
 
-static enum rwd_status reprocess_task(struct rwd_backtest_worker *worker, size_t side, uint64_t no,
+static enum rwd_status take_up_failed(struct rwd_backtest_worker *worker, size_t side, uint64_t no,
     const struct rwd_backtest_item *item, const struct rwd_task_body *body,
     struct rwd_player *player, bool *done)
 {
@@ -440,8 +442,8 @@ static enum rwd_status handle_command(
         if (worker->course->worker_count > 1 && !wait_for_turn(worker, no)) {
             return RWD_UNAVAILABLE;
         }
-        status = body.command.kind == RWD_TASK_REPROCESS
-                     ? reprocess_task(worker, i, no, item, &body, player, &done)
+        status = body.command.kind == RWD_TASK_REPROCESS || body.command.kind == RWD_TASK_DROP
+                     ? take_up_failed(worker, i, no, item, &body, player, &done)
                      : change_task(worker, i, no, item, &body, player, &done);
         matched |= done && i == 0;
     }
