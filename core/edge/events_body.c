@@ -94,11 +94,27 @@ static bool next_line(struct rwd_events_body *body, struct rwd_text *event)
     return true;
 }
 
+/* At the array's end, or the body's: an array that is cut short, or is not all of the body, was not
+ * read whole, which its sender must hear. */
+static bool end_array(struct rwd_events_body *body, struct rwd_text *event)
+{
+    bool closed = body->at < body->end;
+    body->array = false;
+    if (closed) {
+        body->at++;
+        skip_blanks(body);
+        closed = body->at == body->end;
+    }
+    *event = (struct rwd_text){.data = body->at};
+    body->at = body->end;
+    return !closed;
+}
+
 static bool next_element(struct rwd_events_body *body, struct rwd_text *event)
 {
     skip_blanks(body);
-    if (body->at == body->end || (*body->at == ']' && body->array)) {
-        return false;
+    if (body->at == body->end || *body->at == ']') {
+        return end_array(body, event);
     }
     const char *element = element_end(body->at, body->end);
     *event = (struct rwd_text){.data = body->at, .size = (size_t)(element - body->at)};

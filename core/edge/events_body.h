@@ -30,7 +30,8 @@ struct rwd_events_body {
  * event_count_max, 415 another content type. */
 int rwd_events_body_open(struct rwd_events_body *body, const struct rwd_http_request *request,
     size_t event_count_max, struct rwd_error *error);
-/* The next event's bytes; false: there is none. */
+/* The next event's bytes; false: there is none. No bytes: here the array is broken, by a comma too
+ * many or by an end that is not the body's. */
 bool rwd_events_body_next(struct rwd_events_body *body, struct rwd_text *event);
 /* Behind the object or array that begins at begin, in text that was scanned and found good. */
 const char *rwd_events_body_value_end(const char *begin, const char *end);

@@ -282,7 +282,9 @@ static enum rwd_status scan(struct rwd_ingest *ingest, struct rwd_text raw, stru
     struct rwd_json_fault fault;
     size_t consumed = 0;
     enum rwd_status status = rwd_json_scan(raw, &ingest->limits, arena, json, &consumed, &fault);
-    if (status == RWD_OK && consumed != raw.size) {
+    if (raw.size == 0) {
+        fault.detail = "an event is missing, or the array does not end where the body does";
+    } else if (status == RWD_OK && consumed != raw.size) {
         status = RWD_INVALID;
         fault = (struct rwd_json_fault){
             .offset = consumed, .detail = "something stands behind the event"};

@@ -247,8 +247,20 @@ def test_bad_json_is_never_guessed(daemon, text):
     assert daemon.dead_letters("events")
 
 
+@pytest.mark.parametrize("end", [b"", b",", b"] x", b"]]", b"]" + GOOD], ids=str)
+def test_an_array_that_does_not_end_with_the_body(daemon, end):
+    """What came whole is taken; that something is missing, or too much, is told."""
+    one, two = bet("u1", 1, ts=noon()), bet("u1", 2, ts=noon())
+    body = json.dumps([one, two]).encode()[:-1] + end
+    answer = daemon.post_events(body, content_type="application/json")
+    assert [result["status"] for result in answer.json["results"]] == ["accepted", "accepted",
+                                                                       "rejected"], answer
+    rewardd.check_problem(answer.json["results"][-1]["problem"], ("array", "invalid_json"))
+    assert daemon.points("u1", "stakes") == 3
+
+
 def test_nothing_to_parse(daemon):
-    for body in (b"", b"\n\n", b"[]", b"null", b"hello", b"[", b"{}{}"):
+    for body in (b"", b"\n\n", b"[]", b"null", b"hello", b"[", b"[] x", b"{}{}"):
         answer = daemon.post_events(body, content_type="application/json")
         if body == b"[]" and answer.status == 200:
             assert answer.json["accepted"] == 0
