@@ -187,6 +187,8 @@ int rwd_events_body_open(struct rwd_events_body *body, const struct rwd_http_req
         body->array = true;
         body->at++;
     }
+    body->binary = !body->lines && !body->cloudevents && !body->array &&
+                   rwd_http_request_header(request, "ce-specversion").data != NULL;
     /* A line or an element takes at least two bytes. */
     if ((size_t)(body->end - body->at) / 2 >= event_count_max &&
         over_limit(body, event_count_max)) {

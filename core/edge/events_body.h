@@ -3,7 +3,8 @@
  *
  *   application/json       one object, or an array of them
  *   application/x-ndjson   one object a line; empty lines are passed over
- *   application/cloudevents+json, application/cloudevents-batch+json: see cloudevents.h
+ *   application/cloudevents+json, application/cloudevents-batch+json, and application/json with
+ *   ce- headers: see cloudevents.h
  *
  * Cutting is not judging: an element that is no good event is handed on like any other and refused
  * by who reads it, so that the good ones beside it go on. Only a body that cannot be cut is refused
@@ -24,6 +25,7 @@ struct rwd_events_body {
     bool lines; /* else elements of an array, or one event */
     bool array;
     bool cloudevents;
+    bool binary; /* one CloudEvent, whose attributes are headers */
 };
 
 /* 200, or the HTTP status of the refusal with *error: 400 nothing in it, 413 more events than

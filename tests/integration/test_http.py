@@ -123,6 +123,28 @@ def test_cloudevents(daemon):
     assert daemon.points("u", "stakes") == 3
 
 
+def test_cloudevents_whose_data_is_a_payload(daemon):
+    """The attributes are the envelope, in all modes alike; in headers they are percent-encoded."""
+    one, two = (bet("u/ü 1", 1, ts=noon()) for _ in range(2))
+    version = one["version"]
+    structured = dict(cloud(one), type="com.example.bet", subject="u/ü 1", data=one["payload"],
+                      dataschema=f"https://schemas.example/bet/{version}.json")
+    answer = daemon.post_events(json.dumps(structured), content_type="application/cloudevents+json")
+    assert answer.json["accepted"] == 1, answer
+    headers = {"Content-Type": "application/json", "ce-specversion": "1.0", "ce-id": two["event_id"],
+               "ce-source": "/tests", "ce-type": "com.example.bet", "ce-time": two["ts"],
+               "ce-subject": urllib.parse.quote("u/ü 1"), "ce-eventversion": version}
+    answer = daemon.request("POST", "/v1/events", json.dumps(two["payload"]).encode(), headers)
+    assert answer.status == 200 and answer.json["accepted"] == 1, answer
+    assert daemon.points(urllib.parse.quote("u/ü 1", safe=""), "stakes") == 2
+    del headers["ce-subject"]
+    answer = daemon.request("POST", "/v1/events", json.dumps(two["payload"]).encode(), headers)
+    rewardd.check_problem(answer.json["results"][0]["problem"], ("subject",))
+    for body in (b'{"bet":1},"x":{}', b"[", b"5", b'{"bet":1'):
+        answer = daemon.request("POST", "/v1/events", body, headers)
+        assert answer.status == 400, answer
+
+
 def test_an_unknown_content_type_is_refused(daemon):
     expect_problem(daemon.post_events(GOOD, content_type="text/csv"), (400, 415))
 
