@@ -14,7 +14,7 @@ static enum rwd_status not_allowed(
 {
     char id[RWD_TASK_ID_TEXT_SIZE];
     rwd_task_id_format(task->id, id);
-    return rwd_fail(error, RWD_CONFLICT, "%s is %s%s%s: it cannot take a %s", id,
+    return rwd_fail(error, RWD_CONFLICT, "%s is %s%s%s: it takes no %s", id,
         rwd_task_status_name(task->status), task->reason != RWD_REASON_NONE ? ", " : "",
         rwd_task_reason_name(task->reason), rwd_task_command_name(command->kind));
 }

@@ -55,6 +55,17 @@ def test_explain_one_event(explained):
     expect_problem(explained.get("/v1/decisions/no_such_event"), 404)
 
 
+def test_refusals_do_not_hide_a_verdict(explained):
+    """Whoever repeats a broken event under the id of a good one, however often."""
+    good = bet("u1", 10, ts=noon(), event_id="same")
+    explained.accept(good, *(bet(f"other{i}", 10, ts=noon(), event_id="same") for i in range(50)))
+    broken = {**good, "payload": {**good["payload"], "bet": None}}
+    assert explained.post_events([broken] * 150).json["rejected"] == 150
+    verdict = explained.get("/v1/decisions/same?user_id=u1").json
+    assert (verdict["status"], verdict["user_id"]) == ("accepted", "u1")
+    assert explained.decision("same")["status"] == "accepted"
+
+
 def test_explain_survives_restart_and_the_rule_file(explained):
     one = bet("u1", 70, ts=noon())
     explained.accept(one)
