@@ -256,7 +256,7 @@ static void drop_settled(struct rwd_player *player)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < player->task_count; i++) {
         const struct rwd_task *task = &player->tasks[i];
-        if (task->status == RWD_TASK_FAILED || !rwd_task_status_settled(task->status)) {
+        if (task->status == RWD_TASK_FAILED || !rwd_task_settled(task)) {
             if (kept != i) {
                 player->tasks[kept] = *task;
             }
@@ -270,6 +270,8 @@ static bool gives_back(const struct rwd_task *task, const struct rwd_task_change
 {
     struct rwd_task after = *task;
     after.status = change->status;
+    after.reason = change->reason;
+    after.attempts = change->attempts;
     return rwd_task_budget_of(task) != RWD_BUDGET_NOTHING &&
            rwd_task_budget_of(&after) == RWD_BUDGET_NOTHING;
 }
@@ -470,7 +472,7 @@ static enum rwd_status change_task(struct rwd_backtest_worker *worker, size_t si
     return RWD_OK;
 }
 
-static enum rwd_status reprocess_task(struct rwd_backtest_worker *worker, size_t side,
+static enum rwd_status take_up_failed(struct rwd_backtest_worker *worker, size_t side,
     const struct rwd_backtest_item *item, const struct rwd_task_body *body,
     struct rwd_player *player, bool *done)
 {
@@ -508,8 +510,8 @@ static enum rwd_status handle_command(
         if (worker->course->worker_count > 1 && !wait_for_turn(worker, no)) {
             return RWD_UNAVAILABLE;
         }
-        status = body.command.kind == RWD_TASK_REPROCESS
-                     ? reprocess_task(worker, i, item, &body, player, &done)
+        status = body.command.kind == RWD_TASK_REPROCESS || body.command.kind == RWD_TASK_DROP
+                     ? take_up_failed(worker, i, item, &body, player, &done)
                      : change_task(worker, i, item, &body, player, &done);
         matched |= done && i == 0;
     }

@@ -64,7 +64,8 @@ static const struct {
     {RWD_REASON_PAYOUT_MISMATCH,
         "the partner named two payouts for one request: look at it before you approve"},
     {RWD_REASON_PARTNER_REFUSED, "the partner refused it (rewardctl dead-letters)"},
-    {RWD_REASON_ATTEMPTS_USED_UP, "the partner did not take it in any attempt"},
+    {RWD_REASON_ATTEMPTS_USED_UP, "the partner did not take it in any attempt: ask it before you "
+                                  "drop it (rewardctl dead-letters)"},
     {RWD_REASON_REJECTED, "a person rejected it"},
     {RWD_REASON_APPROVED, "a person approved it"},
     {RWD_REASON_RETRY, "the last attempt failed, another follows"},

@@ -126,6 +126,7 @@ static void apply_change(struct rwd_player *player, const struct rwd_task_change
     RWD_REQUIRE(task != NULL);
     RWD_REQUIRE(rwd_task_status_allowed(task->status, change->status));
     enum rwd_task_budget before = rwd_task_budget_of(task);
+    task->sent_before |= task->status == RWD_TASK_FAILED;
     task->status = change->status;
     task->reason = change->reason;
     task->approved |= change->reason == RWD_REASON_APPROVED;

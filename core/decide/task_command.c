@@ -5,7 +5,7 @@
 const char *rwd_task_command_name(enum rwd_task_command_kind kind)
 {
     static const char *const names[] = {
-        "claim", "success", "retry", "refused", "approve", "reject", "tick", "reprocess"};
+        "claim", "success", "retry", "refused", "approve", "reject", "tick", "reprocess", "drop"};
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "unknown";
 }
 
@@ -14,7 +14,7 @@ static enum rwd_status not_allowed(
 {
     char id[RWD_TASK_ID_TEXT_SIZE];
     rwd_task_id_format(task->id, id);
-    return rwd_fail(error, RWD_CONFLICT, "%s is %s%s%s: it cannot take a %s", id,
+    return rwd_fail(error, RWD_CONFLICT, "%s is %s%s%s: it takes no %s", id,
         rwd_task_status_name(task->status), task->reason != RWD_REASON_NONE ? ", " : "",
         rwd_task_reason_name(task->reason), rwd_task_command_name(command->kind));
 }
@@ -143,33 +143,51 @@ static enum rwd_status change_of(const struct rwd_gates *gates, const struct rwd
         }
         break;
     case RWD_TASK_REPROCESS:
+        if (task->status == RWD_TASK_FAILED) {
+            change->status = RWD_TASK_PENDING;
+            change->reason = RWD_REASON_RETRY;
+            change->attempts = 0;
+            change->next_attempt_ms = now_ms;
+            return RWD_OK;
+        }
+        break;
+    case RWD_TASK_DROP:
+        if (task->status == RWD_TASK_FAILED) {
+            change->status = RWD_TASK_CANCELLED;
+            change->reason = RWD_REASON_REJECTED;
+            change->next_attempt_ms = 0;
+            return RWD_OK;
+        }
         break;
     }
     return not_allowed(task, command, error);
 }
 
-/* A failed task left the player when it was settled, so the decision carries it whole. */
-static enum rwd_status reprocess(struct rwd_pools *pools, const struct rwd_task_command *command,
+/* A failed task that gave its money back when it was settled, and left the player: the decision
+ * carries it whole. */
+static enum rwd_status revive(struct rwd_pools *pools, const struct rwd_task_command *command,
     int64_t now_ms, struct rwd_arena *arena, struct rwd_decision *decision, struct rwd_error *error)
 {
     if (command->task->status != RWD_TASK_FAILED) {
         return not_allowed(command->task, command, error);
     }
+    bool drop = command->kind == RWD_TASK_DROP;
     struct rwd_task *task = rwd_arena_alloc(arena, sizeof *task);
     if (task == NULL) {
         return RWD_LIMIT;
     }
     *task = *command->task;
-    if (task->pool_no != 0 && rwd_pool_reserve(pools, task->pool_no, task->pool_period,
-                                  task->reward.cost.minor, false) == RWD_POOL_REFUSED) {
+    if (!drop && task->pool_no != 0 &&
+        rwd_pool_reserve(pools, task->pool_no, task->pool_period, task->reward.cost.minor, false) ==
+            RWD_POOL_REFUSED) {
         return rwd_fail(
             error, RWD_CONFLICT, "the budget has no room left for this reward; raise its hard cap");
     }
-    task->status = RWD_TASK_PENDING;
-    task->reason = RWD_REASON_RETRY;
-    task->attempts = 0;
-    task->sent_before = true;
-    task->next_attempt_ms = now_ms;
+    task->status = drop ? RWD_TASK_CANCELLED : RWD_TASK_PENDING;
+    task->reason = drop ? RWD_REASON_REJECTED : RWD_REASON_RETRY;
+    task->attempts = drop ? task->attempts : 0;
+    task->sent_before = rwd_task_may_be_paid(command->task);
+    task->next_attempt_ms = drop ? 0 : now_ms;
     task->updated_ms = now_ms;
     decision->tasks = task;
     decision->task_count = 1;
@@ -182,11 +200,11 @@ enum rwd_status rwd_decide_task(const struct rwd_gates *gates, struct rwd_pools 
 {
     *decision = (struct rwd_decision){.now_ms = now_ms};
     const struct rwd_task *task = rwd_player_task_find(player, command->id);
-    if (command->kind == RWD_TASK_REPROCESS) {
-        /* What the asker saw may be old: what the player knows counts. */
-        bool failed = task == NULL || task->status == RWD_TASK_FAILED;
-        return failed ? reprocess(pools, command, now_ms, arena, decision, error)
-                      : not_allowed(task, command, error);
+    bool of_failed = command->kind == RWD_TASK_REPROCESS || command->kind == RWD_TASK_DROP;
+    /* What the asker saw may be old: what the player knows counts. */
+    if (of_failed &&
+        (task == NULL || (task->status == RWD_TASK_FAILED && rwd_task_settled(task)))) {
+        return revive(pools, command, now_ms, arena, decision, error);
     }
     if (task == NULL) {
         char id[RWD_TASK_ID_TEXT_SIZE];

@@ -19,6 +19,7 @@ enum rwd_task_command_kind {
     RWD_TASK_REJECT,    /* a person does not */
     RWD_TASK_TICK,      /* time has come to look at a hold again */
     RWD_TASK_REPROCESS, /* a failed one from the dead letters starts anew */
+    RWD_TASK_DROP,      /* or is given up: what was still reserved for it is free again */
 };
 const char *rwd_task_command_name(enum rwd_task_command_kind kind);
 
@@ -30,11 +31,11 @@ struct rwd_task_command {
     uint32_t attempt_count_max;
     int64_t retry_at_ms;       /* RETRY */
     struct rwd_text payout_id; /* of any answer that named one */
-    struct rwd_text actor;     /* APPROVE, REJECT, REPROCESS: who */
+    struct rwd_text actor;     /* APPROVE, REJECT, REPROCESS, DROP: who */
     struct rwd_text note;      /* and why; for a delivery: what came back, in words */
     int64_t http_status;       /* a delivery's answer; 0: none came */
     struct rwd_text endpoint;
-    const struct rwd_task *task; /* REPROCESS: the failed task as stored */
+    const struct rwd_task *task; /* REPROCESS, DROP: the failed task as stored */
 };
 
 /* OK: *decision. NOT_FOUND: the player has no such open task. CONFLICT: its status does not allow

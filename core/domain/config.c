@@ -1,5 +1,6 @@
 #include "domain/config.h"
 
+#include "base/digest.h"
 #include "base/memory.h"
 #include "domain/config_text.h"
 
@@ -279,15 +280,33 @@ static enum rwd_status apply_override(
     return RWD_OK;
 }
 
+/* A secret that cannot be read would be found out by the first reward. */
+static bool is_secret(const char *secret)
+{
+    static const char prefix[] = "whsec_";
+    if (strncmp(secret, prefix, sizeof prefix - 1) != 0) {
+        return true;
+    }
+    struct rwd_buffer key = {0};
+    bool good = rwd_base64_read(rwd_text_of(secret + sizeof prefix - 1), &key) && key.size > 0;
+    rwd_buffer_finish(&key);
+    return good;
+}
+
 static enum rwd_status read_endpoint(
     cfg_t *section, struct rwd_endpoint_config *endpoint, struct rwd_error *error)
 {
     const char *name = cfg_title(section);
     const char *url = cfg_getstr(section, "url");
     const char *secret = cfg_getstr(section, "secret");
+    const char *secret_next = cfg_getstr(section, "secret_next");
     const char *signature = cfg_getstr(section, "signature");
     if (url == NULL || secret == NULL || secret[0] == '\0') {
         return rwd_fail(error, RWD_INVALID, "endpoint \"%s\": url and secret are needed", name);
+    }
+    if (!is_secret(secret) || !is_secret(secret_next)) {
+        return rwd_fail(error, RWD_INVALID,
+            "endpoint \"%s\": what follows whsec_ in a secret must be base64", name);
     }
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
         return rwd_fail(
@@ -316,7 +335,6 @@ static enum rwd_status read_endpoint(
     endpoint->name = rwd_copy(name, strlen(name));
     endpoint->url = rwd_copy(url, strlen(url));
     endpoint->secret = rwd_copy(secret, strlen(secret));
-    const char *secret_next = cfg_getstr(section, "secret_next");
     endpoint->secret_next = rwd_copy(secret_next, strlen(secret_next));
     endpoint->allow_private = cfg_getbool(section, "allow_private") == cfg_true;
     endpoint->timeout_ms = cfg_getint(section, "timeout_ms");

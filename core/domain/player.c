@@ -346,11 +346,11 @@ void rwd_player_encode(const struct rwd_player *player, struct rwd_buffer *out)
     /* Settled tasks stand in the store's own table and leave the player with the checkpoint. */
     uint32_t open = 0;
     for (uint32_t i = 0; i < player->task_count; i++) {
-        open += !rwd_task_status_settled(player->tasks[i].status);
+        open += !rwd_task_settled(&player->tasks[i]);
     }
     rwd_wire_put_varint(out, open);
     for (uint32_t i = 0; i < player->task_count; i++) {
-        if (!rwd_task_status_settled(player->tasks[i].status)) {
+        if (!rwd_task_settled(&player->tasks[i])) {
             rwd_task_encode(&player->tasks[i], out);
         }
     }

@@ -4,8 +4,8 @@
  *
  * Spend is reserve -> post | void. A reservation is part of the decision that makes the task; the
  * sum that is compared with the caps counts reserved and spent money alike, in one atomic word, so
- * no race between shards can pass the hard cap. What a task means to its pool follows from its
- * status alone (rwd_task_budget_of), so replay restores the sums by looking at tasks.
+ * no race between shards can pass the hard cap. What a task means to its pool follows from the
+ * task alone (rwd_task_budget_of), so replay restores the sums by looking at tasks.
  *
  * A command that gives a pool new caps is announced before it is journaled and settled when it is
  * durable. A lower cap holds at once, a higher one, and any cap of a new pool, only then: a

@@ -45,11 +45,6 @@ const char *rwd_task_reason_name(enum rwd_task_reason reason)
     return (unsigned)reason < RWD_TASK_REASON_COUNT ? reason_names[reason] : "unknown";
 }
 
-bool rwd_task_status_settled(enum rwd_task_status status)
-{
-    return status >= RWD_TASK_SUCCEEDED;
-}
-
 bool rwd_task_status_allowed(enum rwd_task_status from, enum rwd_task_status to)
 {
 #define TO(status) (1U << RWD_TASK_##status)
@@ -79,6 +74,7 @@ enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task)
     case RWD_TASK_SUCCEEDED:
         return RWD_BUDGET_SPENT;
     case RWD_TASK_FAILED:
+        return rwd_task_may_be_paid(task) ? RWD_BUDGET_RESERVED : RWD_BUDGET_NOTHING;
     case RWD_TASK_DENIED:
     case RWD_TASK_EXPIRED:
     case RWD_TASK_CANCELLED:
@@ -90,13 +86,21 @@ enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task)
 struct rwd_task_known rwd_task_known_of(const struct rwd_task *task)
 {
     return (struct rwd_task_known){.budget = (uint8_t)rwd_task_budget_of(task),
-        .given = !rwd_task_status_settled(task->status) || task->status == RWD_TASK_SUCCEEDED,
+        .given = !rwd_task_settled(task) || task->status == RWD_TASK_SUCCEEDED,
         .held = task->status == RWD_TASK_HELD};
+}
+
+bool rwd_task_settled(const struct rwd_task *task)
+{
+    return task->status >= RWD_TASK_SUCCEEDED && rwd_task_budget_of(task) != RWD_BUDGET_RESERVED;
 }
 
 bool rwd_task_may_be_paid(const struct rwd_task *task)
 {
-    return task->attempts > 0 || task->sent_before;
+    /* A refusal of the only request ever sent is a clear no. One that follows attempts nobody heard
+     * of may mean the repetition alone, or our signature. */
+    bool refused = task->status == RWD_TASK_FAILED && task->reason == RWD_REASON_PARTNER_REFUSED;
+    return task->attempts > (refused ? 1 : 0) || task->sent_before;
 }
 
 static struct rwd_task_id task_id(

@@ -56,9 +56,6 @@ const char *rwd_task_status_name(enum rwd_task_status status);
 RWD_MUST_USE enum rwd_status rwd_task_status_parse(
     struct rwd_text name, enum rwd_task_status *status);
 const char *rwd_task_reason_name(enum rwd_task_reason reason);
-/* succeeded, failed, denied, expired, cancelled: the pool's reservation is posted or void. A failed
- * one is a dead letter and may be taken up again. */
-bool rwd_task_status_settled(enum rwd_task_status status);
 /* May a task go from one to the other? The only table of it. */
 bool rwd_task_status_allowed(enum rwd_task_status from, enum rwd_task_status to);
 
@@ -113,18 +110,22 @@ struct rwd_task {
     struct rwd_task_known known;
 };
 
-/* What a task means to its pool: follows from its status alone. */
+/* What a task means to its pool: follows from the task alone. */
 enum rwd_task_budget {
     RWD_BUDGET_NOTHING, /* not known to the pool yet, or void */
     RWD_BUDGET_RESERVED,
     RWD_BUDGET_SPENT,
 };
 enum rwd_task_budget rwd_task_budget_of(const struct rwd_task *task);
-/* Given: paid, or on its way, however long it is held. */
+/* Given: paid, on its way however long it is held, or failed while it may be paid. */
 struct rwd_task_known rwd_task_known_of(const struct rwd_task *task);
 
-/* A request for it has left for the partner at some time. Time alone must not give its money back:
- * a person does, who has asked the partner. */
+/* Nothing is to come: its reservation is posted or void, and it leaves its player. A failed one is
+ * a dead letter and may be taken up again; while it may be paid it stays, as does its money. */
+bool rwd_task_settled(const struct rwd_task *task);
+
+/* A request for it has left for the partner, and its answer was no clear refusal. Neither time nor
+ * failure gives its money back: a person does, who has asked the partner. */
 bool rwd_task_may_be_paid(const struct rwd_task *task);
 
 /* First 16 bytes of SHA-256("rewardd.task\0" rule_id "\0" user_id "\0" "m" threshold | "e" event_ms

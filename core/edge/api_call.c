@@ -284,6 +284,17 @@ bool rwd_api__read_text(struct rwd_api__call *call, const struct rwd_json *json,
     return true;
 }
 
+/* Blanks are no reason. */
+static bool says_something(struct rwd_text text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if ((unsigned char)text.data[i] > ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool rwd_api__read_reason(struct rwd_api__call *call)
 {
     static const char *const names[] = {"reason", NULL};
@@ -292,7 +303,7 @@ bool rwd_api__read_reason(struct rwd_api__call *call)
         !rwd_api__read_text(call, &json, "reason", RWD_API_REASON_SIZE_MAX, &call->reason)) {
         return false;
     }
-    if (call->reason.size == 0) {
+    if (!says_something(call->reason)) {
         rwd_api__answer_problem(
             call, 400, "/reason is missing: say in a few words why, it is kept with the action");
         return false;

@@ -280,18 +280,6 @@ static void act(struct rwd_api__call *call, rwd_api__step *step)
     }
 }
 
-static void drop(struct rwd_api__call *call)
-{
-    if (is_open(call)) {
-        change(call, "dropped", "dropped");
-    }
-}
-
-void rwd_api__drop_letter(struct rwd_api__call *call)
-{
-    act(call, drop);
-}
-
 static void fix(struct rwd_api__call *call)
 {
     if (!is_open(call)) {
@@ -348,27 +336,34 @@ static void resubmitted(void *context, const struct rwd_resubmitted *result)
     change(call, "open", "refused again when reprocessed");
 }
 
-static void task_reprocessed(struct rwd_api__call *call)
+/* ---- failed tasks ---- */
+
+static void task_done(struct rwd_api__call *call)
 {
     const struct rwd_input *input = &call->batch->inputs[0];
+    bool drop = call->command == RWD_TASK_DROP;
     if (input->outcome == RWD_OUTCOME_FAILED) {
         rwd_api__answer_failure(call, input->status, input->error);
     } else {
-        change(call, "reprocessed", "reprocessed");
+        change(call, drop ? "dropped" : "reprocessed", drop ? "dropped" : "reprocessed");
     }
 }
 
-/* The failed task starts anew. One that is not failed any more was sent in again before, by a call
- * that did not live to say so in the letter. */
-static void reprocess_task(struct rwd_api__call *call)
+/* The failed task starts anew, or is given up. One that is not failed any more had the one or the
+ * other done to it before, by a call that did not live to say so in the letter. */
+static void command_task(struct rwd_api__call *call)
 {
     const struct rwd_inquiry *inquiry = call->inquiry;
+    if (inquiry->task.status == RWD_TASK_CANCELLED) {
+        change(call, "dropped", "found dropped already");
+        return;
+    }
     if (inquiry->task.status != RWD_TASK_FAILED) {
         change(call, "reprocessed", "found reprocessed already");
         return;
     }
     struct rwd_task_command *command = rwd_api__alloc(call, sizeof *command);
-    command->kind = RWD_TASK_REPROCESS;
+    command->kind = call->command;
     command->id = inquiry->task.id;
     command->user_id = inquiry->user_id;
     command->actor = rwd_api__actor(call);
@@ -376,7 +371,32 @@ static void reprocess_task(struct rwd_api__call *call)
     command->task = &inquiry->task;
     struct rwd_batch *batch = rwd_api__batch(call);
     rwd_batch_add(batch, RWD_INPUT_TASK)->command = command;
-    rwd_api__submit(call, batch, inquiry->user_id, task_reprocessed);
+    rwd_api__submit(call, batch, inquiry->user_id, task_done);
+}
+
+static void ask_task(struct rwd_api__call *call, enum rwd_task_command_kind kind)
+{
+    call->command = kind;
+    struct rwd_inquiry *inquiry = rwd_api__inquiry(call, RWD_INQUIRY_TASK);
+    inquiry->id = rwd_api__keep(inquiry, call->letter.reference);
+    rwd_api__ask(call, inquiry, command_task);
+}
+
+static void drop(struct rwd_api__call *call)
+{
+    if (!is_open(call)) {
+        return;
+    }
+    if (rwd_text_is(call->letter.lane, "events")) {
+        change(call, "dropped", "dropped");
+    } else {
+        ask_task(call, RWD_TASK_DROP);
+    }
+}
+
+void rwd_api__drop_letter(struct rwd_api__call *call)
+{
+    act(call, drop);
 }
 
 static void reprocess(struct rwd_api__call *call)
@@ -385,9 +405,7 @@ static void reprocess(struct rwd_api__call *call)
         return;
     }
     if (!rwd_text_is(call->letter.lane, "events")) {
-        struct rwd_inquiry *inquiry = rwd_api__inquiry(call, RWD_INQUIRY_TASK);
-        inquiry->id = rwd_api__keep(inquiry, call->letter.reference);
-        rwd_api__ask(call, inquiry, reprocess_task);
+        ask_task(call, RWD_TASK_REPROCESS);
         return;
     }
     const struct rwd_api_options *options = &call->api->options;

@@ -94,11 +94,27 @@ static bool next_line(struct rwd_events_body *body, struct rwd_text *event)
     return true;
 }
 
+/* At the array's end, or the body's: an array that is cut short, or is not all of the body, was not
+ * read whole, which its sender must hear. */
+static bool end_array(struct rwd_events_body *body, struct rwd_text *event)
+{
+    bool closed = body->at < body->end;
+    body->array = false;
+    if (closed) {
+        body->at++;
+        skip_blanks(body);
+        closed = body->at == body->end;
+    }
+    *event = (struct rwd_text){.data = body->at};
+    body->at = body->end;
+    return !closed;
+}
+
 static bool next_element(struct rwd_events_body *body, struct rwd_text *event)
 {
     skip_blanks(body);
-    if (body->at == body->end || (*body->at == ']' && body->array)) {
-        return false;
+    if (body->at == body->end || *body->at == ']') {
+        return end_array(body, event);
     }
     const char *element = element_end(body->at, body->end);
     *event = (struct rwd_text){.data = body->at, .size = (size_t)(element - body->at)};
@@ -171,6 +187,8 @@ int rwd_events_body_open(struct rwd_events_body *body, const struct rwd_http_req
         body->array = true;
         body->at++;
     }
+    body->binary = !body->lines && !body->cloudevents && !body->array &&
+                   rwd_http_request_header(request, "ce-specversion").data != NULL;
     /* A line or an element takes at least two bytes. */
     if ((size_t)(body->end - body->at) / 2 >= event_count_max &&
         over_limit(body, event_count_max)) {

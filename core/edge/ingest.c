@@ -282,7 +282,9 @@ static enum rwd_status scan(struct rwd_ingest *ingest, struct rwd_text raw, stru
     struct rwd_json_fault fault;
     size_t consumed = 0;
     enum rwd_status status = rwd_json_scan(raw, &ingest->limits, arena, json, &consumed, &fault);
-    if (status == RWD_OK && consumed != raw.size) {
+    if (raw.size == 0) {
+        fault.detail = "an event is missing, or the array does not end where the body does";
+    } else if (status == RWD_OK && consumed != raw.size) {
         status = RWD_INVALID;
         fault = (struct rwd_json_fault){
             .offset = consumed, .detail = "something stands behind the event"};
@@ -392,16 +394,19 @@ static void add_event(
     add_read_event(request, batch, &event, status, &problem);
 }
 
-static void add_cloudevent(
-    struct rwd_ingest *ingest, struct ingest_request *request, struct rwd_text raw)
+static void add_cloudevent(struct rwd_ingest *ingest, struct ingest_request *request,
+    const struct rwd_events_body *body, struct rwd_text raw)
 {
     struct rwd_problem problem;
     struct rwd_text converted;
     if (request->converted.size_max == 0) {
         rwd_arena_init(&request->converted, CONVERTED_CHUNK_SIZE, CONVERTED_SIZE_MAX);
     }
-    enum rwd_status status =
-        rwd_cloudevent_convert(raw, &ingest->limits, &request->converted, &converted, &problem);
+    enum rwd_status status = body->binary
+                                 ? rwd_cloudevent_convert_binary(request->http, raw,
+                                       &ingest->limits, &request->converted, &converted, &problem)
+                                 : rwd_cloudevent_convert(raw, &ingest->limits, &request->converted,
+                                       &converted, &problem);
     if (status == RWD_OK) {
         add_event(ingest, request, converted);
         return;
@@ -431,8 +436,8 @@ void rwd_ingest_post_events(struct rwd_ingest *ingest, struct rwd_http_request *
     request->is_single = !body.lines && !body.array;
     struct rwd_text raw;
     while (rwd_events_body_next(&body, &raw)) {
-        if (body.cloudevents) {
-            add_cloudevent(ingest, request, raw);
+        if (body.cloudevents || body.binary) {
+            add_cloudevent(ingest, request, &body, raw);
         } else {
             add_event(ingest, request, raw);
         }

@@ -303,7 +303,7 @@ void rwd_checkpoint_add_player(struct rwd_checkpoint_message *message, struct rw
         }
         /* A settled task stays until the checkpoint that took it is committed, which it is when the
          * next one is made: who asks meanwhile hears what became of it. */
-        if (!rwd_task_status_settled(task->status) || was_dirty) {
+        if (!rwd_task_settled(task) || was_dirty) {
             player->tasks[open++] = *task;
         }
     }

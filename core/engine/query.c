@@ -21,8 +21,9 @@ enum {
     MAILBOX_COUNT_MAX = 1024,
     LIMIT_DEFAULT = 50,
     LIMIT_MAX = 500,
-    /* Records under one event id: refusals of it, and the same id from other users. */
-    SAME_EVENT_COUNT_MAX = 64,
+    /* Records under one event id: refusals of it, and the same id from other users. So many that a
+     * sender who repeats what is refused does not hide what was accepted before. */
+    SAME_EVENT_COUNT_MAX = 4096,
     CURSOR_SIZE = 17, /* "p" and a position in hex */
     FRESH_CHECK_MS = 5,
     FRESH_WAIT_MS_MAX = 5000,

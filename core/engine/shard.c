@@ -362,7 +362,8 @@ static void handle_task(
     struct rwd_error error;
     enum rwd_status status = rwd_players_find(
         shard->players, command->user_id, input->user_fingerprint, &player, &error);
-    if (status == RWD_OK && command->kind == RWD_TASK_REPROCESS) {
+    if (status == RWD_OK &&
+        (command->kind == RWD_TASK_REPROCESS || command->kind == RWD_TASK_DROP)) {
         status = read_failed_task(shard, input, player, &command, &error);
     }
     if (status == RWD_OK) {

@@ -29,6 +29,16 @@ static const struct rwd_sandbox_call *call_of(lua_State *L)
     return call;
 }
 
+/* L's second argument, by all its bytes: "points\0" is no name of ours. */
+static bool name_is(lua_State *L, const char *name)
+{
+    struct rwd_text given = {0};
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        given.data = lua_tolstring(L, 2, &given.size);
+    }
+    return given.data != NULL && rwd_text_is(given, name);
+}
+
 static int no_field(lua_State *L, const char *of, int index, const char *const *names)
 {
     const char *wrong = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "?";
@@ -93,7 +103,7 @@ static void find_attributes(lua_State *L)
  * under a name that no rule can write. */
 static int player_field(lua_State *L)
 {
-    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "attributes") == 0) {
+    if (name_is(L, "attributes")) {
         find_attributes(L);
         lua_pushliteral(L, ATTRIBUTES);
         lua_rawget(L, 1);
@@ -168,7 +178,7 @@ static int segments_index(lua_State *L)
         } else {
             lua_pushnil(L);
         }
-    } else if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "has") == 0) {
+    } else if (name_is(L, "has")) {
         lua_pushcfunction(L, segments_has);
     } else {
         return no_field(L, "player.segments", 2, names);
@@ -187,9 +197,8 @@ static int aggregates_index(lua_State *L)
     const struct rwd_rule *rule = rwd_vm_of(L)->rule;
     const struct rwd_sandbox_call *call = call_of(L);
     const char *names[RWD_RULE_AGGREGATE_COUNT_MAX + 1] = {NULL};
-    const char *wanted = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     for (size_t i = 0; i < rule->aggregate_count; i++) {
-        if (strcmp(rule->aggregates[i].name, wanted) == 0) {
+        if (name_is(L, rule->aggregates[i].name)) {
             if (call->aggregates == NULL) {
                 lua_pushnil(L);
             } else {

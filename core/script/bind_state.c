@@ -17,12 +17,16 @@
 static size_t field_of(lua_State *L, const struct rwd_vm *vm)
 {
     const char *names[RWD_RULE_STATE_COUNT_MAX + 1] = {NULL};
-    const char *wanted = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    struct rwd_text name = RWD_TEXT("?");
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        name.data = lua_tolstring(L, 2, &name.size);
+    }
+    const char *wanted = name.data;
     if (vm->call == NULL) {
         (void)luaL_error(L, "state is there only inside when, score and grant");
     }
     for (size_t i = 0; i < vm->rule->state_count; i++) {
-        if (strcmp(vm->rule->states[i].name, wanted) == 0) {
+        if (rwd_text_is(name, vm->rule->states[i].name)) {
             return i;
         }
         names[i] = vm->rule->states[i].name;

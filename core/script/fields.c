@@ -175,6 +175,20 @@ bool rwd_fields_enter(const struct rwd_fields *parent, const char *key, const ch
     return true;
 }
 
+/* A source is UTF-8, but escapes and string.sub make any bytes; and texts go out as JSON. */
+static bool is_utf8(struct rwd_text text)
+{
+    for (size_t i = 0; i < text.size;) {
+        bool ascii = (unsigned char)text.data[i] < 0x80;
+        size_t size = ascii ? 1 : rwd_utf8_sequence(text.data + i, text.size - i);
+        if (size == 0) {
+            return false;
+        }
+        i += size;
+    }
+    return true;
+}
+
 bool rwd_fields_text(
     const struct rwd_fields *fields, const char *key, size_t size_max, struct rwd_text *text)
 {
@@ -191,6 +205,9 @@ bool rwd_fields_text(
         }
         if (memchr(text->data, '\0', text->size) != NULL) {
             rwd_fields_fail(fields, key, "must not hold a NUL byte");
+        }
+        if (!is_utf8(*text)) {
+            rwd_fields_fail(fields, key, "must be UTF-8; was a character cut in two?");
         }
     }
     lua_pop(L, 1);

@@ -614,6 +614,12 @@ class Daemon:
 # ---------------------------------------------------------------- the books
 
 
+def keeps_money(task):
+    """Open, or failed though a request of it may have been paid."""
+    return task["status"] in OPEN_STATES or task["status"] == "failed" and (
+        task["reason"] != "partner_refused" or task["attempts"] > 1)
+
+
 def check_books(daemon, wallet, unsure=(), stop=True):
     """The one truth after any fault: tasks, ledger, budgets, wallet and journal agree to the cent.
 
@@ -651,7 +657,7 @@ def check_books(daemon, wallet, unsure=(), stop=True):
         for task in tasks:
             if task.get("pool_id") == pool:
                 spent += cents(task["cost"]) if task["status"] == "succeeded" else 0
-                reserved += cents(task["cost"]) if task["status"] in OPEN_STATES else 0
+                reserved += cents(task["cost"]) if keeps_money(task) else 0
         budget = daemon.budget(pool)
         assert cents(budget["spent"]) == spent, budget
         assert cents(budget["reserved"]) == reserved, budget

@@ -7,6 +7,7 @@ import pwd
 
 import pytest
 
+import openapi
 import rewardd
 import rulebook
 from rewardd import bet, expect_problem, kyc, letter_id, noon
@@ -52,6 +53,17 @@ def test_explain_one_event(explained):
     assert "per_event" in json.dumps(explained.decision(first["event_id"]))
     assert explained.points("u1", "capped") == 60
     expect_problem(explained.get("/v1/decisions/no_such_event"), 404)
+
+
+def test_refusals_do_not_hide_a_verdict(explained):
+    """Whoever repeats a broken event under the id of a good one, however often."""
+    good = bet("u1", 10, ts=noon(), event_id="same")
+    explained.accept(good, *(bet(f"other{i}", 10, ts=noon(), event_id="same") for i in range(50)))
+    broken = {**good, "payload": {**good["payload"], "bet": None}}
+    assert explained.post_events([broken] * 150).json["rejected"] == 150
+    verdict = explained.get("/v1/decisions/same?user_id=u1").json
+    assert (verdict["status"], verdict["user_id"]) == ("accepted", "u1")
+    assert explained.decision("same")["status"] == "accepted"
 
 
 def test_explain_survives_restart_and_the_rule_file(explained):
@@ -295,3 +307,73 @@ def test_who_acted_is_in_the_journal(make_daemon):
     assert [(change["state"], line["who"], line["why"]) for line in lines
             if line["type"] == "rulebook" for change in line["changes"]] == [
         ("active", "rules folder", ""), ("retired", "ann of growth", "over")]
+
+
+def test_answers_are_as_openapi_says(make_daemon, wallet):
+    """Every answer has all that /openapi.json says it has, and nothing that it does not say."""
+    daemon = make_daemon(rules={**rulebook.PAYS, ("spins", "1.0.0"): rulebook.rule(
+        "spins", score="event.payload.bet", guards=rulebook.guards(),
+        milestones=[(10, rulebook.freespins(5))])})
+    document = openapi.Document(daemon.get("/openapi.json").json)
+
+    def call(method, pattern, body=None, status=200, query="", headers=None, **words):
+        kind = {"Content-Type": "application/json"}
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+        answer = daemon.request(method, pattern.format(**words) + query, body,
+                                {**kind, **(headers or {})} if body is not None else headers)
+        assert answer.status == status, answer
+        document.check(method, pattern, answer)
+        return answer.json if "json" in answer.headers["Content-Type"] else None
+
+    bad = bet("u1", 1)
+    bad["payload"]["bet"] = None
+    wallet.next({"do": "status", "status": 404})
+    call("POST", "/v1/events", rewardd.ndjson([kyc("u1"), bet("u1", 12, event_id="one"), bad]),
+         headers={"Content-Type": "application/x-ndjson"})
+    call("POST", "/v1/events", rewardd.ndjson([bet("u2", 12), bad]),
+         headers={"Content-Type": "application/x-ndjson", "Prefer": "return=minimal"})
+    call("POST", "/v1/events", b"[", status=400)
+    call("POST", "/v1/events", b"", status=415, headers={"Content-Encoding": "gzip"})
+    daemon.wait_settled()
+    for pattern in ("/v1/players/{id}", "/v1/players/{id}/decisions"):
+        call("GET", pattern, id="u1")
+    call("GET", "/v1/players/{id}", id="nobody", status=404)
+    call("GET", "/v1/decisions/{event_id}", event_id="one")
+    call("GET", "/v1/decisions/{event_id}", event_id="none", status=404)
+    tasks = call("GET", "/v1/reward-tasks")["items"]
+    assert {task["status"] for task in tasks} == {"held", "failed", "succeeded"}
+    for task in tasks:
+        call("GET", "/v1/reward-tasks/{id}", id=task["reward_task_id"])
+    held = next(task["reward_task_id"] for task in tasks if task["status"] == "held")
+    call("POST", "/v1/reward-tasks/{id}/approve", {}, status=400, id=held)
+    call("POST", "/v1/reward-tasks/{id}/approve", {"reason": "no"}, status=409, id=held)
+    call("POST", "/v1/reward-tasks/{id}/reject", {"reason": "no"}, id=held)
+    assert call("GET", "/v1/ledger")["items"]
+    call("GET", "/v1/ledger", query="?limit=0", status=400)
+    call("GET", "/v1/budgets")
+    call("GET", "/v1/budgets/{pool}", pool="nov_season")
+    call("GET", "/v1/budgets/{pool}", pool="none", status=404)
+    call("PUT", "/v1/budgets/{pool}", {"currency": "EUR", "period": "day", "hard_cap": "5.00"},
+         status=201, pool="more")
+    letters = call("GET", "/v1/dead-letters")["items"]
+    assert {letter["lane"] for letter in letters} == {"events", "deliveries"}
+    for letter in letters:
+        words = {"id": letter_id(letter)}
+        call("GET", "/v1/dead-letters/{id}", **words)
+        if letter["lane"] == "events":
+            call("POST", "/v1/dead-letters/{id}/reprocess", {"reason": "r"}, status=422, **words)
+            call("PUT", "/v1/dead-letters/{id}", json.dumps(bet("u3", 1)).encode(), **words)
+        call("POST", "/v1/dead-letters/{id}/reprocess", {"reason": "r"}, **words)
+        call("POST", "/v1/dead-letters/{id}/drop", {"reason": "r"}, status=409, **words)
+    source = rulebook.rule("sent", "1.0.0").encode()
+    call("POST", "/v1/rules", source, status=201, headers={"Content-Type": "text/x-lua"})
+    call("POST", "/v1/rules", b"return", status=422, headers={"Content-Type": "text/x-lua"})
+    call("GET", "/v1/rules")
+    call("GET", "/v1/rules/{id}", id="sent")
+    call("GET", "/v1/rules/{id}", id="none", status=404)
+    call("POST", "/v1/rules/{id}/versions/{v}/retire", {"reason": "r"}, id="sent", v="1.0.0")
+    call("POST", "/v1/rules/{id}/versions/{v}/activate", {"share": 10}, id="sent", v="1.0.0")
+    call("POST", "/v1/rules/{id}/rollback", {}, id="sent")
+    for pattern in ("/v1/experiments", "/healthz", "/readyz", "/metrics", "/openapi.json"):
+        call("GET", pattern)

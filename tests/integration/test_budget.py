@@ -135,6 +135,8 @@ def test_approve_pays(reviewing, wallet):
 def test_reject_gives_the_money_back(reviewing, wallet):
     task = reviewing.wait_task("held", user_id="held")
     path = f"/v1/reward-tasks/{task['reward_task_id']}"
+    for blank in ({}, {"reason": ""}, {"reason": " \t\n"}):
+        rewardd.expect_problem(reviewing.post(path + "/reject", blank), 400, "reason")
     assert reviewing.post(path + "/reject", {"reason": "a bot"}).status == 200
     reviewing.wait_task(("cancelled", "denied"), user_id="held")
     assert reviewing.budget()["reserved"] == "0.00"

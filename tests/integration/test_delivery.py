@@ -60,13 +60,38 @@ def test_500_for_ever_then_reprocessed(paying, wallet):
     paying.wait_task("failed", user_id="u1", timeout=60)
     assert len(wallet.attempts(task["reward_task_id"])) == ATTEMPTS_MAX
     letter = dead_letter_of(paying, task)
-    assert rewardd.cents(paying.budget()["reserved"]) == 0, "a failed task gives its money back"
+    assert rewardd.cents(paying.budget()["reserved"]) == 500, "it may have been paid"
+    paying.kill9()
+    paying.restart()
+    assert rewardd.cents(paying.budget()["reserved"]) == 500
     wallet.always()
     path = f"/v1/dead-letters/{rewardd.letter_id(letter)}/reprocess"
     assert paying.post(path, {"reason": "the wallet is back"}).status == 200
     paying.wait_task("succeeded", user_id="u1")
     paying.post(path, {"reason": "twice"})
     assert len(wallet.attempts(task["reward_task_id"])) == ATTEMPTS_MAX + 1
+    check_books(paying, wallet)
+
+
+def test_paid_unheard_then_dropped(paying, wallet):
+    """Only who has asked the partner may give the money of a used-up task back."""
+    wallet.always("status", status=503)
+    task = earn(paying)
+    paying.wait_task("failed", user_id="u1", timeout=60)
+    path = f"/v1/dead-letters/{rewardd.letter_id(dead_letter_of(paying, task))}"
+    rewardd.expect_problem(paying.post(path + "/drop"), 400, "reason")
+    assert paying.budget()["reserved"] == "5.00"
+    dropped = paying.post(path + "/drop", {"reason": "the wallet has no payout of that id"})
+    assert (dropped.status, dropped.json["status"]) == (200, "dropped")
+    assert paying.budget()["reserved"] == "0.00"
+    assert paying.wait_task("cancelled", user_id="u1")["reason"] == "rejected"
+    rewardd.expect_problem(paying.post(path + "/drop", {"reason": "twice"}), 409)
+    rewardd.expect_problem(paying.post(path + "/reprocess", {"reason": "late"}), 409)
+    paying.kill9()
+    paying.restart()
+    assert paying.budget()["reserved"] == "0.00"
+    wallet.always()
+    assert wallet.payouts() == {}
     check_books(paying, wallet)
 
 

@@ -123,6 +123,28 @@ def test_cloudevents(daemon):
     assert daemon.points("u", "stakes") == 3
 
 
+def test_cloudevents_whose_data_is_a_payload(daemon):
+    """The attributes are the envelope, in all modes alike; in headers they are percent-encoded."""
+    one, two = (bet("u/ü 1", 1, ts=noon()) for _ in range(2))
+    version = one["version"]
+    structured = dict(cloud(one), type="com.example.bet", subject="u/ü 1", data=one["payload"],
+                      dataschema=f"https://schemas.example/bet/{version}.json")
+    answer = daemon.post_events(json.dumps(structured), content_type="application/cloudevents+json")
+    assert answer.json["accepted"] == 1, answer
+    headers = {"Content-Type": "application/json", "ce-specversion": "1.0", "ce-id": two["event_id"],
+               "ce-source": "/tests", "ce-type": "com.example.bet", "ce-time": two["ts"],
+               "ce-subject": urllib.parse.quote("u/ü 1"), "ce-eventversion": version}
+    answer = daemon.request("POST", "/v1/events", json.dumps(two["payload"]).encode(), headers)
+    assert answer.status == 200 and answer.json["accepted"] == 1, answer
+    assert daemon.points(urllib.parse.quote("u/ü 1", safe=""), "stakes") == 2
+    del headers["ce-subject"]
+    answer = daemon.request("POST", "/v1/events", json.dumps(two["payload"]).encode(), headers)
+    rewardd.check_problem(answer.json["results"][0]["problem"], ("subject",))
+    for body in (b'{"bet":1},"x":{}', b"[", b"5", b'{"bet":1'):
+        answer = daemon.request("POST", "/v1/events", body, headers)
+        assert answer.status == 400, answer
+
+
 def test_an_unknown_content_type_is_refused(daemon):
     expect_problem(daemon.post_events(GOOD, content_type="text/csv"), (400, 415))
 
@@ -247,8 +269,20 @@ def test_bad_json_is_never_guessed(daemon, text):
     assert daemon.dead_letters("events")
 
 
+@pytest.mark.parametrize("end", [b"", b",", b"] x", b"]]", b"]" + GOOD], ids=str)
+def test_an_array_that_does_not_end_with_the_body(daemon, end):
+    """What came whole is taken; that something is missing, or too much, is told."""
+    one, two = bet("u1", 1, ts=noon()), bet("u1", 2, ts=noon())
+    body = json.dumps([one, two]).encode()[:-1] + end
+    answer = daemon.post_events(body, content_type="application/json")
+    assert [result["status"] for result in answer.json["results"]] == ["accepted", "accepted",
+                                                                       "rejected"], answer
+    rewardd.check_problem(answer.json["results"][-1]["problem"], ("array", "invalid_json"))
+    assert daemon.points("u1", "stakes") == 3
+
+
 def test_nothing_to_parse(daemon):
-    for body in (b"", b"\n\n", b"[]", b"null", b"hello", b"[", b"{}{}"):
+    for body in (b"", b"\n\n", b"[]", b"null", b"hello", b"[", b"[] x", b"{}{}"):
         answer = daemon.post_events(body, content_type="application/json")
         if body == b"[]" and answer.status == 200:
             assert answer.json["accepted"] == 0

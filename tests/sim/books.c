@@ -49,8 +49,15 @@ static bool read_task(struct sim *sim, struct rwd_task_id id, struct rwd_task_ro
     return status == RWD_OK;
 }
 
-/* Settled as the partner's own books say. Returns what it has cost. */
-static int64_t check_task(struct sim *sim, struct rwd_task_id id, bool may_be_denied)
+/* What tasks have taken from a pool at the end, where none is on its way any more. */
+struct sums {
+    int64_t spent_minor;
+    int64_t reserved_minor;
+};
+
+/* Settled as the partner's own books say, or failed and nobody knows. */
+static void check_task(
+    struct sim *sim, struct rwd_task_id id, bool may_be_denied, struct sums *sums)
 {
     char text[RWD_TASK_ID_TEXT_SIZE];
     struct rwd_task_row row;
@@ -59,16 +66,19 @@ static int64_t check_task(struct sim *sim, struct rwd_task_id id, bool may_be_de
     const struct request *request = sim_request_of(sim, id);
     if (rwd_text_is(row.status, "succeeded")) {
         MUST(sim, request->paid && !request->refused, "%s succeeded and was not paid", text);
-        return row.cost_minor;
+        sums->spent_minor += row.cost_minor;
+        return;
     }
     bool denied = may_be_denied && rwd_text_is(row.status, "denied") && request->times == 0;
-    MUST(sim, denied || (rwd_text_is(row.status, "failed") && request->refused),
+    bool used_up = rwd_text_is(row.reason, "attempts_used_up") && request->times > 0;
+    MUST(sim, denied || (rwd_text_is(row.status, "failed") && (request->refused || used_up)),
         "%s is %.*s (%.*s)", text, RWD_TEXT_ARGS(row.status), RWD_TEXT_ARGS(row.reason));
-    MUST(sim, !request->paid, "%s is %.*s and was paid", text, RWD_TEXT_ARGS(row.status));
-    return 0;
+    bool unsure = !denied && (used_up || row.attempts > 1);
+    MUST(sim, unsure || !request->paid, "%s is %.*s and was paid", text, RWD_TEXT_ARGS(row.status));
+    sums->reserved_minor += unsure ? row.cost_minor : 0;
 }
 
-static void check_pool(struct sim *sim, struct rwd_text pool_id, int64_t spent_minor)
+static void check_pool(struct sim *sim, struct rwd_text pool_id, const struct sums *due)
 {
     struct rwd_budget_row *budgets = NULL;
     struct rwd_budget_sum *sums = NULL;
@@ -76,20 +86,24 @@ static void check_pool(struct sim *sim, struct rwd_text pool_id, int64_t spent_m
     size_t sum_count = 0;
     MUST_OK(sim, rwd_store_budgets(sim->engine->reader, &sim->arena, &budgets, &budget_count, &sums,
                      &sum_count, &sim->error));
-    int64_t stored_minor = 0;
+    struct sums stored = {0};
     for (size_t i = 0; i < sum_count; i++) {
         if (rwd_text_equal(sums[i].pool_id, pool_id)) {
-            MUST(sim, sums[i].reserved_minor == 0, "%lld stay reserved",
-                (long long)sums[i].reserved_minor);
-            stored_minor += sums[i].spent_minor;
+            stored.spent_minor += sums[i].spent_minor;
+            stored.reserved_minor += sums[i].reserved_minor;
         }
     }
     struct rwd_pool_sums live =
         rwd_pool_read(sim->engine->pools, rwd_pools_find(sim->engine->pools, pool_id), 0);
-    MUST(sim, stored_minor == spent_minor && live.spent_minor == spent_minor,
+    MUST(sim, stored.spent_minor == due->spent_minor && live.spent_minor == due->spent_minor,
         "%.*s: the tasks have cost %lld, the store says %lld, the pool %lld",
-        RWD_TEXT_ARGS(pool_id), (long long)spent_minor, (long long)stored_minor,
+        RWD_TEXT_ARGS(pool_id), (long long)due->spent_minor, (long long)stored.spent_minor,
         (long long)live.spent_minor);
+    MUST(sim,
+        stored.reserved_minor == due->reserved_minor && live.reserved_minor == due->reserved_minor,
+        "%.*s: %lld may be paid, the store reserves %lld, the pool %lld", RWD_TEXT_ARGS(pool_id),
+        (long long)due->reserved_minor, (long long)stored.reserved_minor,
+        (long long)live.reserved_minor);
 }
 
 /* Every bet waited, was released once, and counted once. */
@@ -122,8 +136,8 @@ void sim_check_books(struct sim *sim)
 {
     sim_check_caps(sim);
     size_t expected = 0;
-    int64_t wide_minor = 0;
-    int64_t tight_minor = 0;
+    struct sums wide = {0};
+    struct sums tight = {0};
     struct rwd_task_row unexpected;
     for (uint32_t user = 0; user < USER_COUNT; user++) {
         char user_id[8];
@@ -135,7 +149,7 @@ void sim_check_books(struct sim *sim)
                 rwd_text_of(sim_rule_id(1)), rwd_text_of(user_id), milestones[i]);
             if (points >= milestones[i]) {
                 /* The first is too small for anybody to look at it. */
-                wide_minor += check_task(sim, id, i > 0);
+                check_task(sim, id, i > 0, &wide);
                 expected++;
             } else {
                 MUST(sim, !read_task(sim, id, &unexpected),
@@ -151,10 +165,10 @@ void sim_check_books(struct sim *sim)
             char event_id[24];
             (void)sim_fingerprint_of(sim, event->user, user_id);
             (void)snprintf(event_id, sizeof event_id, "e%zu", i);
-            tight_minor += check_task(sim,
+            check_task(sim,
                 rwd_task_id_of_event(rwd_text_of(sim_rule_id(2)), rwd_text_of(user_id),
                     rwd_text_of(event_id), event->time_ms),
-                true);
+                true, &tight);
             expected++;
         }
     }
@@ -165,8 +179,8 @@ void sim_check_books(struct sim *sim)
         tasks += counts.tasks_by_status[i];
     }
     MUST(sim, tasks == expected, "%llu tasks instead of %zu", (unsigned long long)tasks, expected);
-    check_pool(sim, RWD_TEXT("wide"), wide_minor);
-    check_pool(sim, RWD_TEXT("tight"), tight_minor);
+    check_pool(sim, RWD_TEXT("wide"), &wide);
+    check_pool(sim, RWD_TEXT("tight"), &tight);
     const struct rwd_store_filter filter = {.limit = RWD_STORE_LIST_COUNT_MAX};
     struct rwd_ledger_row *ledger = NULL;
     size_t count = 0;

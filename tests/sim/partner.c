@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { ATTEMPT_COUNT_MAX = 4 };
+
 struct request *sim_request_of(struct sim *sim, struct rwd_task_id id)
 {
     for (size_t i = 0; i < sim->request_count; i++) {
@@ -44,7 +46,7 @@ static void command(struct sim *sim, struct delivery *delivery, enum rwd_task_co
         .id = delivery->id,
         .user_id = {.data = kept, .size = strlen(user_id)},
         .attempt = delivery->attempts,
-        .attempt_count_max = 1000,
+        .attempt_count_max = ATTEMPT_COUNT_MAX,
         .retry_at_ms = sim_wall_ms(sim) + chance_between(&sim->chance, 0, 2000),
         .payout_id = kind == RWD_TASK_SUCCESS ? RWD_TEXT("p") : (struct rwd_text){0},
         .note = RWD_TEXT("simulated"),

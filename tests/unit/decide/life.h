@@ -95,14 +95,14 @@ static inline enum rwd_status life_command(struct life *life)
     struct chance *chance = &life->chance;
     struct world *w = &life->w;
     struct rwd_task_command command = {
-        .kind = (enum rwd_task_command_kind)chance_below(chance, RWD_TASK_REPROCESS + 1),
+        .kind = (enum rwd_task_command_kind)chance_below(chance, RWD_TASK_DROP + 1),
         .user_id = RWD_TEXT("u1"),
         .attempt_count_max = 3,
         .retry_at_ms = life->now_ms + 1000,
         .payout_id = chance_one_in(chance, 2)   ? RWD_TEXT("p1")
                      : chance_one_in(chance, 2) ? RWD_TEXT("p2")
                                                 : RWD_TEXT("")};
-    if (command.kind == RWD_TASK_REPROCESS) {
+    if (command.kind == RWD_TASK_REPROCESS || command.kind == RWD_TASK_DROP) {
         if (life->failed_count == 0) {
             return RWD_NOT_FOUND;
         }
@@ -166,7 +166,7 @@ static inline void life_drop_settled(struct rwd_player *player)
 {
     uint32_t open = 0;
     for (uint32_t i = 0; i < player->task_count; i++) {
-        if (!rwd_task_status_settled(player->tasks[i].status)) {
+        if (!rwd_task_settled(&player->tasks[i])) {
             player->tasks[open++] = player->tasks[i];
         }
     }

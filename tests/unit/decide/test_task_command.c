@@ -1,7 +1,7 @@
 /* Every command on every status, and the lives that come of them. */
 #include "support.h"
 
-enum { KINDS = RWD_TASK_REPROCESS + 1, TRIES_MAX = 3 };
+enum { KINDS = RWD_TASK_DROP + 1, TRIES_MAX = 3 };
 
 static void add_task(struct world *w, enum rwd_task_status status, enum rwd_task_reason reason)
 {
@@ -55,6 +55,7 @@ static void every_command_on_every_status(void **state)
         [RWD_TASK_REJECT] = {"", "denied", "", "", "", "", "", "", "denied"},
         [RWD_TASK_TICK] = {"", "pending", "", "", "", "", "", "", "held"},
         [RWD_TASK_REPROCESS] = {"", "", "", "", "pending", "", "", "", ""},
+        [RWD_TASK_DROP] = {"", "", "", "", "cancelled", "", "", "", ""},
     };
     for (int kind = 0; kind < KINDS; kind++) {
         for (int column = 0; column < 9; column++) {
@@ -212,26 +213,79 @@ static void retries_are_used_up(void **state)
             assert_int_equal(world_task(&w)->next_attempt_ms, noon_ms + 77);
         }
     }
+    /* One of them may have been paid: the money stays reserved, for however long. */
     assert_task(world_task(&w), RWD_TASK_FAILED, RWD_REASON_ATTEMPTS_USED_UP);
-    assert_int_equal(world_sums(&w).reserved_minor, 0);
-    /* From the dead letters it starts anew, if the budget still has room. */
-    struct rwd_task failed = *world_task(&w);
+    assert_int_equal(world_sums(&w).reserved_minor, 700);
+    assert_false(rwd_task_settled(world_task(&w)));
+    /* From the dead letters it starts anew; no room is needed that it has. */
     struct rwd_task_command command = command_of(&w, RWD_TASK_REPROCESS);
-    command.task = &failed;
-    world_pool(&w, "season", RWD_POOL_SEASON, 699, 600);
-    assert_int_equal(world_command(&w, &command, noon_ms + 5), RWD_CONFLICT);
-    assert_non_null(strstr(w.error.text, "budget"));
     world_pool(&w, "season", RWD_POOL_SEASON, 700, 600);
     assert_int_equal(world_command(&w, &command, noon_ms + 5), RWD_OK);
     assert_task(world_task(&w), RWD_TASK_PENDING, RWD_REASON_RETRY);
     assert_int_equal(world_task(&w)->attempts, 0);
+    assert_int_equal(world_task(&w)->next_attempt_ms, noon_ms + 5);
     assert_true(rwd_task_may_be_paid(world_task(&w)));
     assert_int_equal(world_sums(&w).reserved_minor, 700);
     assert_int_equal(w.player->task_count, 1);
     /* And not twice. */
     assert_int_equal(world_command(&w, &command, noon_ms + 6), RWD_CONFLICT);
     assert_int_equal(world_sums(&w).reserved_minor, 700);
+    /* A refusal now says nothing of the requests before it. A person gives the money back. */
+    command.kind = RWD_TASK_CLAIM;
+    assert_int_equal(world_command(&w, &command, noon_ms + 7), RWD_OK);
+    command.kind = RWD_TASK_REFUSED;
+    command.attempt = 1;
+    assert_int_equal(world_command(&w, &command, noon_ms + 8), RWD_OK);
+    assert_task(world_task(&w), RWD_TASK_FAILED, RWD_REASON_PARTNER_REFUSED);
+    assert_int_equal(world_sums(&w).reserved_minor, 700);
+    command.kind = RWD_TASK_DROP;
+    assert_int_equal(world_command(&w, &command, noon_ms + 9), RWD_OK);
+    assert_task(world_task(&w), RWD_TASK_CANCELLED, RWD_REASON_REJECTED);
+    assert_int_equal(world_sums(&w).reserved_minor, 0);
     world_close(&w);
+}
+
+/* A clear no to the only request: the money is free at once, and the player done with it. */
+static void what_was_refused_at_once_is_settled(void **state)
+{
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        struct world w;
+        open_with(&w, RWD_TASK_DISPATCHING, RWD_REASON_NONE);
+        world_task(&w)->attempts = 1;
+        struct rwd_task_command command = command_of(&w, RWD_TASK_REFUSED);
+        command.attempt = 1;
+        assert_int_equal(world_command(&w, &command, noon_ms), RWD_OK);
+        assert_task(world_task(&w), RWD_TASK_FAILED, RWD_REASON_PARTNER_REFUSED);
+        assert_true(rwd_task_settled(world_task(&w)));
+        assert_int_equal(world_sums(&w).reserved_minor, 0);
+        struct rwd_task failed = *world_task(&w);
+        command.task = &failed;
+        w.player->task_count = (uint32_t)known;
+        /* It starts anew if the budget still has room. */
+        command.kind = RWD_TASK_REPROCESS;
+        world_pool(&w, "season", RWD_POOL_SEASON, 699, 600);
+        assert_int_equal(world_command(&w, &command, noon_ms + 5), RWD_CONFLICT);
+        assert_non_null(strstr(w.error.text, "budget"));
+        world_pool(&w, "season", RWD_POOL_SEASON, 700, 600);
+        assert_int_equal(world_command(&w, &command, noon_ms + 5), RWD_OK);
+        assert_task(world_task(&w), RWD_TASK_PENDING, RWD_REASON_RETRY);
+        assert_int_equal(world_task(&w)->attempts, 0);
+        assert_false(rwd_task_may_be_paid(world_task(&w)));
+        assert_int_equal(world_sums(&w).reserved_minor, 700);
+        assert_int_equal(w.player->task_count, 1);
+        command.kind = RWD_TASK_CLAIM;
+        assert_int_equal(world_command(&w, &command, noon_ms + 6), RWD_OK);
+        command.kind = RWD_TASK_REFUSED;
+        assert_int_equal(world_command(&w, &command, noon_ms + 7), RWD_OK);
+        failed = *world_task(&w);
+        w.player->task_count = (uint32_t)known;
+        command.kind = RWD_TASK_DROP;
+        assert_int_equal(world_command(&w, &command, noon_ms + 8), RWD_OK);
+        assert_task(world_task(&w), RWD_TASK_CANCELLED, RWD_REASON_REJECTED);
+        assert_int_equal(world_sums(&w).reserved_minor, 0);
+        world_close(&w);
+    }
 }
 
 /* What the asker saw of it may be old: what the player knows counts. */
@@ -366,6 +420,7 @@ int main(void)
         cmocka_unit_test(an_old_answer_is_no_answer),
         cmocka_unit_test(a_claim_asks_the_gates),
         cmocka_unit_test(retries_are_used_up),
+        cmocka_unit_test(what_was_refused_at_once_is_settled),
         cmocka_unit_test(reprocess_goes_by_what_the_player_knows),
         cmocka_unit_test(payout_ids),
         cmocka_unit_test(a_hold_of_what_may_be_paid_does_not_expire),

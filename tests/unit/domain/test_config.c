@@ -324,6 +324,11 @@ static void endpoints(void **state)
     assert_refused("endpoint \"w\" { secret = \"s\" }\n", 1, "\"w\"");
     assert_refused("endpoint \"w\" { url = \"http://a\" }\n", 1, "secret");
     assert_refused("endpoint \"w\" { url = \"http://a\" secret = \"\" }\n", 1, "secret");
+    assert_refused("endpoint \"w\" { url = \"http://a\" secret = \"whsec_...\" }\n", 1, "whsec_");
+    assert_refused("endpoint \"w\" { url = \"http://a\" secret = \"whsec_\" }\n", 1, "base64");
+    assert_refused(
+        "endpoint \"w\" { url = \"http://a\" secret = \"s\" secret_next = \"whsec_a\" }\n", 1,
+        "base64");
     assert_refused("\nendpoint \"w\" { url = \"ftp://a\" secret = \"s\" }\n", 2, "http");
     assert_refused(
         "endpoint \"w\" { url = \"http://a\" secret = \"s\" signature = y }\n", 1, "signature");

@@ -160,7 +160,7 @@ static void decoded_is_encoded_again_the_same(void **state)
         assert_int_equal(first.size, second.size);
         assert_memory_equal(first.data, second.data, first.size);
         for (uint32_t i = 0; i < player->task_count; i++) {
-            open += !rwd_task_status_settled(player->tasks[i].status);
+            open += !rwd_task_settled(&player->tasks[i]);
         }
         assert_int_equal(read->task_count, open);
         assert_int_equal(read->rule_count, player->rule_count);

@@ -121,10 +121,34 @@ static void settled_is_what_leaves_the_budget(void **state)
     };
     for (int i = 0; i < RWD_TASK_STATUS_COUNT; i++) {
         struct rwd_task task = {.status = (enum rwd_task_status)i, .pool_no = 1};
-        assert_int_equal(rwd_task_status_settled(task.status), expected[i].settled);
+        assert_int_equal(rwd_task_settled(&task), expected[i].settled);
         assert_int_equal(rwd_task_budget_of(&task), expected[i].budget);
         task.pool_no = 0;
         assert_int_equal(rwd_task_budget_of(&task), RWD_BUDGET_NOTHING);
+    }
+    static const struct {
+        enum rwd_task_reason reason;
+        uint32_t attempts;
+        bool sent_before;
+        bool settled;
+    } failed[] = {
+        {RWD_REASON_PARTNER_REFUSED, 1, false, true},
+        {RWD_REASON_PARTNER_REFUSED, 2, false, false}, /* nobody heard what the first one brought */
+        {RWD_REASON_PARTNER_REFUSED, 1, true, false},
+        {RWD_REASON_ATTEMPTS_USED_UP, 1, false, false},
+        {RWD_REASON_ATTEMPTS_USED_UP, 8, true, false},
+    };
+    for (size_t i = 0; i < sizeof failed / sizeof failed[0]; i++) {
+        struct rwd_task task = {.status = RWD_TASK_FAILED,
+            .pool_no = 1,
+            .reason = failed[i].reason,
+            .attempts = failed[i].attempts,
+            .sent_before = failed[i].sent_before};
+        assert_int_equal(rwd_task_settled(&task), failed[i].settled);
+        assert_int_equal(rwd_task_budget_of(&task),
+            failed[i].settled ? RWD_BUDGET_NOTHING : RWD_BUDGET_RESERVED);
+        task.pool_no = 0;
+        assert_true(rwd_task_settled(&task));
     }
 }
 

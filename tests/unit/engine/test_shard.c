@@ -139,6 +139,7 @@ static void random_batch(struct house *house, struct chance *chance, struct task
     for (size_t i = 0; i < count; i++) {
         if (tasks->count > 0 && chance_one_in(chance, 3)) {
             size_t at = chance_below(chance, (uint32_t)tasks->count);
+            /* No drops: the API drops only what the store has among its dead letters. */
             commands[i] = (struct rwd_task_command){
                 .kind = (enum rwd_task_command_kind)chance_below(chance, RWD_TASK_REPROCESS + 1),
                 .id = tasks->tasks[at].id,
