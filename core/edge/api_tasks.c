@@ -68,9 +68,8 @@ static void command_done(struct rwd_api__call *call)
     const struct rwd_inquiry *inquiry = call->inquiry;
     if (input->outcome == RWD_OUTCOME_FAILED && input->status == RWD_NOT_FOUND) {
         /* The store knows it, its player does not: it is settled and has been written away. */
-        rwd_api__answer_problem(call, 409, "%.*s is %s: it takes no %s",
-            RWD_TEXT_ARGS(inquiry->id), rwd_task_status_name(inquiry->task.status),
-            rwd_task_command_name(call->command));
+        rwd_api__answer_problem(call, 409, "%.*s is %s: it takes no %s", RWD_TEXT_ARGS(inquiry->id),
+            rwd_task_status_name(inquiry->task.status), rwd_task_command_name(call->command));
     } else if (input->outcome == RWD_OUTCOME_FAILED) {
         rwd_api__answer_failure(call, input->status, input->error);
     } else {

@@ -269,7 +269,8 @@ def test_bad_json_is_never_guessed(daemon, text):
     assert daemon.dead_letters("events")
 
 
-@pytest.mark.parametrize("end", [b"", b",", b"] x", b"]]", b"]" + GOOD], ids=str)
+@pytest.mark.parametrize("end", [b"", b",", b"] x", b"]]", b"]" + GOOD],
+                         ids=["nothing", "comma", "word", "bracket", "event"])
 def test_an_array_that_does_not_end_with_the_body(daemon, end):
     """What came whole is taken; that something is missing, or too much, is told."""
     one, two = bet("u1", 1, ts=noon()), bet("u1", 2, ts=noon())
