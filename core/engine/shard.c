@@ -445,9 +445,10 @@ static void handle_row(
         type = RWD_RECORD_DEAD_LETTER_CHANGE;
         rwd_dead_letter_encode(input->dead_letter, &shard->scratch);
         if (shard->scratch.size > RWD_SHARD_RECORD_SIZE_MAX) {
-            (void)rwd_fail(&error, RWD_INVALID, "the body is too long: at most %d bytes",
-                DEAD_LETTER_BODY_SIZE_MAX);
-            fail(input, RWD_INVALID, &error);
+            (void)rwd_fail(&error, RWD_LIMIT,
+                "the body is too long: with the rest of its letter at most %d bytes",
+                RWD_SHARD_RECORD_SIZE_MAX);
+            fail(input, RWD_LIMIT, &error);
             return;
         }
         rwd_checkpoint_add_dead_letter(shard->filling, input->dead_letter);

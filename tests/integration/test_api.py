@@ -194,6 +194,17 @@ def test_fix_and_reprocess(daemon):
     assert daemon.points("u1", "stakes") == 5
 
 
+def test_a_fix_that_no_record_can_hold(daemon):
+    wrong = bet("u1", 3, ts=noon())
+    wrong["payload"]["bet"] = None
+    daemon.refuse(wrong)
+    path = f"/v1/dead-letters/{letter_id(daemon.dead_letters('events')[0])}"
+    large = {**bet("u1", 3, ts=noon()), "note": "x" * (1 << 20)}
+    expect_problem(daemon.put(path, large), 413, "at most")
+    assert daemon.put(path, bet("u1", 3, ts=noon(), event_id=wrong["event_id"])).status == 200
+    assert daemon.post(path + "/reprocess", {"reason": "fixed"}).status == 200
+
+
 def test_reprocess_without_a_fix_fails_again_and_stays(daemon):
     _, letter = bad_event(daemon)
     path = f"/v1/dead-letters/{letter_id(letter)}"
