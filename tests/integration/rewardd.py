@@ -366,8 +366,8 @@ class Daemon:
         path = binary()
         words = [str(path), "-c", str(self.conf)]
         # Also on a machine of two cores there are to be shards that could race.
-        shards = ["engine.shards=3"] if has_thread_sanitizer() else []
-        for override in shards + self.overrides:
+        own = has_thread_sanitizer() and "shards" not in self.extra
+        for override in ["engine.shards=3"] * own + self.overrides:
             words += ["-D", override]
         if self.limits:
             words = ["prlimit"] + [f"--{name}={value}" for name, value in self.limits.items()] \

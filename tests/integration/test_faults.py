@@ -30,7 +30,9 @@ def books_hold(daemon, wallet, senders):
 @pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_each_point(faults, make_daemon, wallet, point, side):
-    daemon = make_daemon(rules=RULES, fault=f"{point}.{side}:kill:{POINTS[point]}")
+    # More shards make more checkpoints: the second could come before the daemon is ready.
+    daemon = make_daemon(rules=RULES, fault=f"{point}.{side}:kill:{POINTS[point]}",
+                         overrides=["engine.shards=1"])
     senders = Senders(count=2)
     senders.start(daemon)
     assert daemon.wait_death(60) == -9
