@@ -27,6 +27,9 @@ enum {
     RETRY_MS = 1000,
     /* Ramps are looked at this often: a guard is as fast as this. */
     RAMP_LOOK_MS = 50,
+    /* Of a rulebook's text, which goes into one record of the journal beside what has changed: two
+     * rows of 30 bytes for each of RWD_KEEPER_FILE_COUNT_MAX files. */
+    RULEBOOK_TEXT_SIZE_MAX = 640 << 10,
 };
 
 struct rwd_keeper {
@@ -216,15 +219,36 @@ static enum rwd_status make_fit(
     return status == RWD_OK ? check_named(keeper, version, error) : status;
 }
 
+/* What a rule takes of the rulebook's text, at most: see put_versions. */
+static size_t text_size_of(const struct rwd_rule *rule)
+{
+    static const char around_name[] = ",\"\":[]";
+    static const char around_no[] = ",4294967295";
+    size_t size = 0;
+    for (size_t on = 0; on < rule->on_count; on++) {
+        size += strlen(rule->on[on]) + sizeof around_name + sizeof around_no;
+    }
+    return size;
+}
+
+/* What has no room any more is left out and said so: the newest versions. */
 static struct rwd_rulebook *make_rulebook(struct rwd_keeper *keeper, uint32_t rulebook_no)
 {
     struct rwd_rulebook_seat *seats =
         rwd_new((keeper->versions.count + 1) * sizeof(struct rwd_rulebook_seat));
     size_t count = 0;
+    size_t text_size = 0;
     for (size_t i = 0; i < keeper->versions.count; i++) {
         const struct rwd_keeper_version *version = &keeper->versions.all[i];
         if (rwd_keeper_in_force(version) && version->shared != NULL &&
             rwd_keeper_kind(version) != RWD_KIND_FORMULA) {
+            text_size += text_size_of(rwd_shared_rule_get(version->shared));
+            if (text_size > RULEBOOK_TEXT_SIZE_MAX) {
+                remember_error(keeper, true, version->source_name,
+                    "left out: the rules in force are on more events than can be kept; retire some "
+                    "and activate it again");
+                continue;
+            }
             seats[count++] = (struct rwd_rulebook_seat){
                 .rule = version->shared, .role = rwd_keeper_role(version), .share = version->share};
         }

@@ -439,3 +439,19 @@ def test_a_shadow_survives_a_restart_and_can_be_activated(live):
                              {"shadow": True, "share": 10}), 400, "share")
     activate(live, "2.0.0")
     wait_share(live, 100)
+
+
+def test_more_events_than_a_rulebook_can_name(make_daemon):
+    """A thousand rules on sixteen events each of their own: what has no room is left out, and
+    nothing else suffers, over a restart too."""
+    daemon = make_daemon(rules={("first", "1.0.0"): rulebook.rule("first")})
+    files = [{"name": f"r{no}/1.0.0.lua", "source": rulebook.rule(
+        f"r{no}", on=[f"e{no}_{on}_".ljust(60, "x") for on in range(16)])} for no in range(1000)]
+    assert daemon.post("/v1/deploys", {"files": files, "reason": "test"}).status == 200
+    for _ in range(2):
+        daemon.accept(bet("u1", 5))
+        assert daemon.points("u1", "first") > 0
+        daemon.restart()
+    assert daemon.log().count("left out") >= 2, "at the deploy, and at each start"
+    daemon.stop()
+    daemon.ctl("journal", "verify")
