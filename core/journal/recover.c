@@ -302,6 +302,10 @@ enum rwd_status rwd_journal__recover(
         if (status == RWD_OK) {
             status = recover_end(&recovery, begun, end);
         }
+        /* Who made the last of them may have died before its name was on the disk. */
+        if (status == RWD_OK && !rwd_segment__sync_folder(dir)) {
+            status = rwd_fail(error, RWD_UNAVAILABLE, "journal %s: %s", dir, strerror(errno));
+        }
     }
     rwd_scan__finish(&recovery.scan);
     rwd_segment__list_finish(&recovery.list);

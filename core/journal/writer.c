@@ -111,7 +111,13 @@ static enum rwd_status lock_folder(struct rwd_journal_writer *writer, struct rwd
 
 static enum rwd_status make_folder(const char *dir, struct rwd_error *error)
 {
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
+    char parent[4096];
+    int size = snprintf(parent, sizeof parent, "%s/..", dir);
+    if (size < 0 || (size_t)size >= sizeof parent) {
+        return rwd_fail(error, RWD_INVALID, "journal %s: the path is too long", dir);
+    }
+    /* The folder's name is to be on the disk, too, and so what its owner has put beside it. */
+    if ((mkdir(dir, 0750) != 0 && errno != EEXIST) || !rwd_segment__sync_folder(parent)) {
         return rwd_fail(error, RWD_UNAVAILABLE, "journal %s: %s", dir, strerror(errno));
     }
     return RWD_OK;
@@ -212,7 +218,12 @@ enum rwd_status rwd_journal_prepare(struct rwd_journal_writer *writer, struct rw
     int fd = rwd_segment__open(writer->dir, base, O_RDWR);
     if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size >= RWD_SEGMENT_SIZE_MIN &&
         status.st_size % 8 == 0) {
-        /* Left from before the start; recovery has seen to it that it holds nothing. */
+        /* Left from before the start; recovery has seen to it that it holds nothing. Or it was made
+         * just now, and its name did not reach the disk. */
+        if (!rwd_segment__sync_folder(writer->dir)) {
+            (void)close(fd);
+            return rwd_fail(error, RWD_UNAVAILABLE, "journal %s: %s", writer->dir, strerror(errno));
+        }
         writer->next_fd = fd;
         writer->next_size = (uint64_t)status.st_size;
     } else {

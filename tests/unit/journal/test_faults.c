@@ -162,6 +162,30 @@ static void durable_before_it_counts(void **state)
     rig_remove(&rig);
 }
 
+/* A segment whose name may not be on the disk takes no commit: what was promised would be in a file
+ * that a power cut can take away. */
+static void named_durably_before_it_is_used(void **state)
+{
+    (void)state;
+    need_faults();
+    struct rig rig;
+    uint64_t promised = 0;
+    rig_make(&rig);
+    /* The one it lies in is synced, so is the folder for the first segment, not for the second. */
+    int status = run_child(rig.dir, "journal.folder.sync:error:3+", &promised);
+    assert_int_equal(WEXITSTATUS(status), 11);
+    /* Both are there; the open asks again, then whoever takes up the second one. */
+    for (int nth = 1; nth <= 3; nth++) {
+        char fault[64];
+        (void)snprintf(fault, sizeof fault, "journal.folder.sync:error:%d+", nth);
+        status = run_child(rig.dir, fault, &promised);
+        assert_int_equal(WEXITSTATUS(status), nth < 3 ? 10 : 11);
+    }
+    assert_int_equal(promised, 0);
+    check_after(&rig, 0);
+    rig_remove(&rig);
+}
+
 /* A file system that takes no direct writes, in turns with one that does: the bytes are the same.
  */
 static void buffered_where_it_must_be(void **state)
@@ -236,6 +260,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(killed_anywhere),
         cmocka_unit_test(refused_then_poisoned),
         cmocka_unit_test(durable_before_it_counts),
+        cmocka_unit_test(named_durably_before_it_is_used),
         cmocka_unit_test(buffered_where_it_must_be),
         cmocka_unit_test(no_room_for_a_segment),
         cmocka_unit_test(disk_full_and_room_again),
