@@ -132,6 +132,7 @@ static void recycle(struct rwd_ingest *ingest, struct rwd_batch *batch)
         rwd_batch_destroy(batch);
         return;
     }
+    rwd_batch_reset(batch); /* now: what a flood made it grow to is not kept until the next one */
     batch->next = ingest->free_batches;
     ingest->free_batches = batch;
     ingest->free_count++;
@@ -195,7 +196,6 @@ static struct rwd_batch *new_batch(struct rwd_ingest *ingest, uint32_t shard)
     if (batch != NULL) {
         ingest->free_batches = batch->next;
         ingest->free_count--;
-        rwd_batch_reset(batch);
     } else {
         batch = rwd_batch_create((size_t)ingest->config->engine_batch_event_count_max);
     }
