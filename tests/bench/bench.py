@@ -202,6 +202,7 @@ class Bench:
         self.folder = self.build / "bench"
         self.rows = []
         self.single_rate = None
+        self.bare_rate = None
 
     def daemon(self, name, **options):
         return Daemon(self, self.folder / name, **options)
@@ -250,6 +251,32 @@ def ndjson(bench):
                  "% of ndjson", 90)
 
 
+def machine(bench):
+    """What the machine gives by itself, next to what single and half make of it: single posts that a
+    bare loop answers unread with the same generator, and for how long its cores stand still."""
+    program = bench.build / "tests" / "machine"
+
+    def bare():
+        with subprocess.Popen([program, "bare"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as loop:
+            port = loop.stdout.readline().strip()
+            done = subprocess.run([bench.build / "tests" / "load", "-p", port, "-c", "64", "-m",
+                                   "-d", str(bench.seconds)],
+                                  capture_output=True, text=True, check=True)
+            loop.stdin.close()
+        return json.loads(done.stdout)["events_per_s"]
+
+    def stalls():
+        done = subprocess.run([program, "stalls", str(bench.seconds)], capture_output=True,
+                              text=True, check=True)
+        return json.loads(done.stdout)["percent"]
+
+    runs = bench.runs("machine_bare", bare)
+    bench.bare_rate = statistics.median(runs)
+    bench.report("machine_bare", runs, "acks/s")
+    bench.report("machine_stalls", bench.runs("machine_stalls", stalls), "% of the cores' time")
+
+
 def single_run(bench, *words):
     with bench.daemon("single") as daemon:
         return daemon.load("-c", 64, "-m", "-u", 100000, "-d", bench.seconds, *words)
@@ -259,6 +286,10 @@ def single(bench):
     """One event a request, 64 kept connections, closed loop."""
     runs = bench.runs("single", lambda: single_run(bench))
     bench.report("single", [run["events_per_s"] for run in runs], "acks/s", 110000)
+    if bench.bare_rate is None:
+        machine(bench)
+    bench.report("single_share_of_bare", [100 * run["events_per_s"] / bench.bare_rate
+                                          for run in runs], "% of machine_bare")
     bench.report("single_p99", [run["latency_us"]["p99"] / 1000 for run in runs], "ms", 4, True)
     bench.single_rate = statistics.median(run["events_per_s"] for run in runs)
 
@@ -454,7 +485,7 @@ def main():
     jobs = [(program.name, lambda program=program: micro(bench, program))
             for program in programs(bench)]
     jobs += [(job.__name__, lambda job=job: job(bench))
-             for job in (ndjson, single, half, reload, cpu, recovery, memory, authors)]
+             for job in (ndjson, machine, single, half, reload, cpu, recovery, memory, authors)]
     if options.list:
         print("\n".join(name for name, _ in jobs))
         return 0
