@@ -314,7 +314,7 @@ def test_an_event_longer_than_a_record_is_refused_and_ingest_goes_on(daemon):
         rewardd.expect_problem(answer, 413)
     letters = daemon.wait_for(lambda: daemon.dead_letters("events"))
     path = "/v1/dead-letters/" + rewardd.letter_id(letters[0])
-    rewardd.expect_problem(daemon.put(path, rewardd.bet("u1", 1, junk="x" * 2_000_000)), 400)
+    rewardd.expect_problem(daemon.put(path, rewardd.bet("u1", 1, junk="x" * 2_000_000)), 413)
     daemon.accept(rewardd.bet("u1", 1))
 
 
