@@ -125,7 +125,7 @@ static enum rwd_status start_workers(struct run *run, struct rwd_error *error)
 {
     enum rwd_status status = RWD_OK;
     for (uint32_t i = 0; status == RWD_OK && i < run->course->worker_count; i++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof name, "backtest%u", i);
         run->workers[i] = rwd_backtest_worker_create(run->course, i);
         status = rwd_thread_start(&run->threads[i], name, RWD_SANDBOX_STACK_SIZE,

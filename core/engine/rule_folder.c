@@ -18,11 +18,11 @@ enum { PATH_SIZE_MAX = 4096 };
 /* Where the rules stand, the folders of other things are none of theirs. */
 static bool is_reserved(const char *name)
 {
-    char prefix[RWD_RULE_ID_SIZE_MAX];
-    (void)snprintf(prefix, sizeof prefix, "%s/", name);
+    size_t size = strlen(name);
     bool reserved = strcmp(name, "schemas") == 0;
     for (int kind = 0; kind < RWD_KIND_RULE; kind++) {
-        reserved |= strcmp(prefix, rwd_rule_kind_prefix((enum rwd_rule_kind)kind)) == 0;
+        const char *prefix = rwd_rule_kind_prefix((enum rwd_rule_kind)kind);
+        reserved |= strncmp(prefix, name, size) == 0 && strcmp(prefix + size, "/") == 0;
     }
     return reserved;
 }
