@@ -56,59 +56,101 @@ static enum rwd_status put_letter_first(struct rwd_shard *shard, const struct rw
     return status == RWD_NOT_FOUND ? RWD_OK : status;
 }
 
+static enum rwd_status replay_event(
+    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
+{
+    struct rwd_event_body body;
+    bool applied = false;
+    enum rwd_status status = rwd_event_body_decode(record->body, &body);
+    return status == RWD_OK ? replay_decision(shard, record, body.user_id, body.decision, body.raw,
+                                  &applied, error)
+                            : status;
+}
+
+static enum rwd_status replay_task(
+    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
+{
+    struct rwd_task_body body;
+    bool applied = false;
+    enum rwd_status status = rwd_task_body_decode(record->body, &body);
+    if (status == RWD_OK) {
+        status = replay_decision(
+            shard, record, body.user_id, body.decision, (struct rwd_text){0}, &applied, error);
+    }
+    if (status == RWD_OK && applied) {
+        rwd_shard__add_delivery(shard, &body.command, body.command.attempt, record->time_ms);
+    }
+    return status;
+}
+
+static enum rwd_status replay_letter(
+    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
+{
+    struct rwd_dead_letter_row row;
+    enum rwd_status status = rwd_dead_letter_decode(record->body, &row);
+    if (status == RWD_OK && record->type == RWD_RECORD_DEAD_LETTER_CHANGE) {
+        status = put_letter_first(shard, record, &row, error);
+    }
+    if (status == RWD_OK) {
+        rwd_checkpoint_add_dead_letter(shard->filling, &row);
+    }
+    return status;
+}
+
+static enum rwd_status replay_budget(
+    struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
+{
+    struct rwd_budget_row row;
+    enum rwd_status status = rwd_budget_decode(record->body, &row);
+    if (status == RWD_OK) {
+        status = rwd_engine__put_budget(shard->options.pools, &row, error);
+        rwd_checkpoint_add_budget(shard->filling, &row);
+    }
+    return status;
+}
+
+static enum rwd_status replay_rule(struct rwd_shard *shard, const struct rwd_record *record)
+{
+    struct rwd_rule_version_row row;
+    enum rwd_status status = rwd_rule_version_decode(record->body, &row);
+    if (status == RWD_OK) {
+        rwd_checkpoint_add_rule_version(shard->filling, &row);
+    }
+    return status;
+}
+
+static enum rwd_status replay_rulebook(struct rwd_shard *shard, const struct rwd_record *record)
+{
+    struct rwd_rulebook_row row;
+    enum rwd_status status = rwd_rulebook_decode(record->body, &row);
+    if (status == RWD_OK) {
+        rwd_checkpoint_add_rulebook(shard->filling, &row);
+    }
+    return status;
+}
+
 static enum rwd_status replay_record(
     struct rwd_shard *shard, const struct rwd_record *record, struct rwd_error *error)
 {
-    bool applied = false;
-    enum rwd_status status = RWD_OK;
-    if (record->type == RWD_RECORD_EVENT || record->type == RWD_RECORD_RELEASE) {
-        struct rwd_event_body body;
-        status = rwd_event_body_decode(record->body, &body);
-        if (status == RWD_OK) {
-            status = replay_decision(
-                shard, record, body.user_id, body.decision, body.raw, &applied, error);
-        }
-    } else if (record->type == RWD_RECORD_TASK) {
-        struct rwd_task_body body;
-        status = rwd_task_body_decode(record->body, &body);
-        if (status == RWD_OK) {
-            status = replay_decision(
-                shard, record, body.user_id, body.decision, (struct rwd_text){0}, &applied, error);
-        }
-        if (status == RWD_OK && applied) {
-            rwd_shard__add_delivery(shard, &body.command, body.command.attempt, record->time_ms);
-        }
-    } else if (record->type == RWD_RECORD_DEAD_LETTER ||
-               record->type == RWD_RECORD_DEAD_LETTER_CHANGE) {
-        struct rwd_dead_letter_row row;
-        status = rwd_dead_letter_decode(record->body, &row);
-        if (status == RWD_OK && record->type == RWD_RECORD_DEAD_LETTER_CHANGE) {
-            status = put_letter_first(shard, record, &row, error);
-        }
-        if (status == RWD_OK) {
-            rwd_checkpoint_add_dead_letter(shard->filling, &row);
-        }
-    } else if (record->type == RWD_RECORD_BUDGET) {
-        struct rwd_budget_row row;
-        status = rwd_budget_decode(record->body, &row);
-        if (status == RWD_OK) {
-            status = rwd_engine__put_budget(shard->options.pools, &row, error);
-            rwd_checkpoint_add_budget(shard->filling, &row);
-        }
-    } else if (record->type == RWD_RECORD_RULE) {
-        struct rwd_rule_version_row row;
-        status = rwd_rule_version_decode(record->body, &row);
-        if (status == RWD_OK) {
-            rwd_checkpoint_add_rule_version(shard->filling, &row);
-        }
-    } else if (record->type == RWD_RECORD_RULEBOOK) {
-        struct rwd_rulebook_row row;
-        status = rwd_rulebook_decode(record->body, &row);
-        if (status == RWD_OK) {
-            rwd_checkpoint_add_rulebook(shard->filling, &row);
-        }
+    switch ((enum rwd_record_type)record->type) {
+    case RWD_RECORD_EVENT:
+    case RWD_RECORD_RELEASE:
+        return replay_event(shard, record, error);
+    case RWD_RECORD_TASK:
+        return replay_task(shard, record, error);
+    case RWD_RECORD_DEAD_LETTER:
+    case RWD_RECORD_DEAD_LETTER_CHANGE:
+        return replay_letter(shard, record, error);
+    case RWD_RECORD_BUDGET:
+        return replay_budget(shard, record, error);
+    case RWD_RECORD_RULE:
+        return replay_rule(shard, record);
+    case RWD_RECORD_RULEBOOK:
+        return replay_rulebook(shard, record);
+    case RWD_RECORD_SEAL:
+        break;
     }
-    return status;
+    return RWD_OK;
 }
 
 enum rwd_status rwd_shard_replay(
