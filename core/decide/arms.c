@@ -74,7 +74,10 @@ static struct rwd_text tell(struct rwd_arms *arms, const struct rwd_rule *rule, 
 {
     arms->asked = arm;
     arms->asked_version_no = rule->version_no;
-    return rwd_text_is(arm, RWD_EXPERIMENT_HOLDOUT) ? (struct rwd_text){0} : arm;
+    if (rwd_text_is(arm, RWD_EXPERIMENT_HOLDOUT)) {
+        return (struct rwd_text){0};
+    }
+    return arm;
 }
 
 struct rwd_text rwd_arms_tell(struct rwd_arms *arms, struct rwd_text key)
